@@ -1,0 +1,253 @@
+"""Governance: the actions by which participants, documents and rights come and go.
+
+A proposal lists actions; when enough governors have approved it, all of them take effect at the
+index of the last approval, or none does.  The genesis carries the founding actions.  An action is
+a JSON object with the field ``action``::
+
+    enrol        participant, name, roles, key        a new participant
+    rotate       participant, key, consumes, [at]     its key ends, another begins
+    revoke       participant, consumes, [at]          its key ends
+    grant        participant, role
+    withdraw     participant, role, consumes, [at]
+    classes      document, consumes                   the registry of classes, or its issuers
+    methodology  document, from, [consumes]           a version, in force from a day on
+    scenario     document, [from], [consumes]         a definition, for its crediting period
+
+``consumes`` names the holder of the span that the action changes; ``at`` is the log index at which
+a span ends, by default the one after the enacting statement, never one before it.  Documents stand
+in the JSON as text, so that their bytes are what was signed.  A methodology is in force from a day
+after its publication, except in the genesis, before which nothing can have been recorded; no
+document changes for a day that has begun.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from chain.classes import Classes, LineClass
+from chain.methodologies import Methodology
+from chain.scenarios import Scenario
+from chain.spans import FOREVER, Span, make_holder
+from chain.state import InForce, State
+from keys.errors import Conflict, Malformed, NotAllowed
+from keys.participants import Participant, Role, key_holder, role_holder
+from keys.strict import fields, parse_date, parse_hex
+from keys.suites import PublicKey
+
+ACTIONS_MAX = 64
+
+
+@dataclass
+class Draft:
+    """A state in the making: the actions change it one after the other."""
+
+    state: State
+    founding: bool
+    put: dict[bytes, Span]
+
+    @property
+    def next_index(self) -> int:
+        """The first index at which what an action opens is valid."""
+        return 0 if self.founding else self.state.index + 1
+
+    def claim(self, name: str, parts: Sequence[str], start: int, end: int, holder: bytes) -> None:
+        """Enter a span, or move the end of the one that starts there."""
+        span = Span(self.state.classes.line(name, parts), start, end, holder)
+        self.put[span.key] = span
+
+    def participant(self, name: str) -> Participant:
+        """An enrolled participant; raises `NotAllowed`."""
+        if name not in self.state.participants:
+            raise NotAllowed("participant-unknown", participant=name)
+        return self.state.participants[name]
+
+    def keep(self, participant: Participant) -> None:
+        """Take a participant into the state."""
+        known = {**self.state.participants, participant.id: participant}
+        self.state = replace(self.state, participants=known)
+
+
+def enact(
+    state: State, actions: Sequence[Mapping[str, Any]], *, founding: bool = False
+) -> tuple[State, list[Span]]:
+    """The state after ``actions``, and the spans that they enter or whose ends they move.
+
+    Raises `Refusal` if any of them is not possible; then none takes effect.
+    """
+    draft = Draft(state, founding, {})
+    for action in actions:
+        perform, required, optional = ACTIONS[action["action"]]
+        perform(draft, fields(action, action["action"], required, optional))
+    return draft.state, list(draft.put.values())
+
+
+def read_actions(value: object) -> list[Mapping[str, Any]]:
+    """The actions of a proposal, their form checked; raises `Malformed`."""
+    if not isinstance(value, list) or not 1 <= len(value) <= ACTIONS_MAX:
+        raise Malformed("field-type", where="proposal", field="actions", expected="1 to 64")
+    for action in value:
+        name = action.get("action") if isinstance(action, dict) else None
+        if not isinstance(name, str) or name not in ACTIONS:
+            raise Malformed("action-unknown", action=str(name)[:40])
+        fields(action, name, *ACTIONS[name][1:])
+    return value
+
+
+def _enrol(draft: Draft, given: Mapping[str, Any]) -> None:
+    name = given["participant"]
+    if name in draft.state.participants:
+        raise Conflict("participant-known", participant=name)
+    public = PublicKey.from_json(given["key"])
+    made = Participant(id=name, name=given["name"]).with_key(public, draft.next_index)
+    draft.claim("key", [name], draft.next_index, FOREVER, key_holder(public))
+    draft.keep(made)
+    for role in given["roles"]:
+        _grant(draft, {"participant": name, "role": role})
+
+
+def _rotate(draft: Draft, given: Mapping[str, Any]) -> None:
+    _revoke(draft, given)
+    public = PublicKey.from_json(given["key"])
+    participant = draft.participant(given["participant"])
+    start = participant.keys[-1].end
+    draft.claim("key", [participant.id], start, FOREVER, key_holder(public))
+    draft.keep(participant.with_key(public, start))
+
+
+def _revoke(draft: Draft, given: Mapping[str, Any]) -> None:
+    participant = draft.participant(given["participant"])
+    at = given.get("at", draft.next_index)
+    if not participant.keys:
+        raise NotAllowed("key-end-refused", participant=participant.id, at=at, not_before=at)
+    old = participant.keys[-1]
+    _consumes(given, key_holder(old.public))
+    ended = participant.end_key(at, draft.state.index)
+    draft.claim("key", [participant.id], old.start, at, key_holder(old.public))
+    draft.keep(ended)
+
+
+def _grant(draft: Draft, given: Mapping[str, Any]) -> None:
+    participant, role = draft.participant(given["participant"]), _role(given["role"])
+    granted = participant.with_role(role, draft.next_index)
+    holder = role_holder(participant.id, role)
+    draft.claim("role", [participant.id, role.value], draft.next_index, FOREVER, holder)
+    draft.keep(granted)
+
+
+def _withdraw(draft: Draft, given: Mapping[str, Any]) -> None:
+    participant, role = draft.participant(given["participant"]), _role(given["role"])
+    at = given.get("at", draft.next_index)
+    holder = role_holder(participant.id, role)
+    _consumes(given, holder)
+    start = participant.roles.get(role, (0, 0))[0]
+    ended = participant.end_role(role, at, draft.state.index)
+    draft.claim("role", [participant.id, role.value], start, at, holder)
+    draft.keep(ended)
+
+
+def _classes(draft: Draft, given: Mapping[str, Any]) -> None:
+    old = draft.state.classes
+    new = Classes(given["document"].encode(), draft.state.calendar)
+    _consumes(given, make_holder("classes", old.document))
+    for known in old.all:
+        kept = new.by_number.get(known.number)
+        if kept is None or _fixed(kept) != _fixed(known):
+            raise Conflict("class-changed", name=known.name)
+    start = draft.state.classes_since
+    draft.claim("classes", [], start, draft.next_index, make_holder("classes", old.document))
+    draft.state = replace(draft.state, classes=new, classes_since=draft.next_index)
+    draft.claim("classes", [], draft.next_index, FOREVER, make_holder("classes", new.document))
+
+
+def _fixed(of: LineClass) -> tuple[object, ...]:
+    """What may not change about a class, since lines that were claimed rest on it."""
+    return of.name, of.axis, of.dated, of.parts, of.claimed_by
+
+
+def _methodology(draft: Draft, given: Mapping[str, Any]) -> None:
+    state = draft.state
+    made = Methodology(given["document"].encode(), state.classes)
+    start = parse_date(given["from"])
+    if not draft.founding and start <= state.today:
+        raise NotAllowed("methodology-retroactive", id=made.id)
+    versions = state.methodologies.get(made.id, ())
+    if made.version != len(versions) + 1:
+        raise Conflict("methodology-version", id=made.id, expected=len(versions) + 1)
+    kept = _supersede(draft, "methodology", made.id, versions, start, FOREVER, made, given)
+    draft.state = replace(state, methodologies={**state.methodologies, made.id: kept})
+
+
+def _scenario(draft: Draft, given: Mapping[str, Any]) -> None:
+    state = draft.state
+    made = Scenario(given["document"].encode())
+    for name in (made.owner, made.authority, *made.platforms):
+        draft.participant(name)
+    if made.methodology not in state.methodologies:
+        raise Conflict("methodology-unknown", id=made.methodology)
+    start = parse_date(given["from"]) if "from" in given else made.days[0]
+    if not made.days[0] <= start < made.days[1]:
+        raise Malformed("scenario-period", id=made.id)
+    versions = state.scenarios.get(made.id, ())
+    kept = _supersede(draft, "scenario", made.id, versions, start, made.days[1], made, given)
+    draft.state = replace(state, scenarios={**state.scenarios, made.id: kept})
+
+
+def _supersede(
+    draft: Draft,
+    line: str,
+    name: str,
+    versions: tuple[InForce[Any], ...],
+    start: int,
+    end: int,
+    made: Methodology | Scenario,
+    given: Mapping[str, Any],
+) -> tuple[InForce[Any], ...]:
+    """Put a version in force on ``[start, end)``; the one before it ends where it begins."""
+    if versions and versions[-1].end > start:
+        old = versions[-1]
+        if not old.start < start or start <= draft.state.today:
+            raise NotAllowed("document-retroactive", id=name)
+        _consumes(given, old.document.holder)
+        draft.claim(line, [name], old.start, start, old.document.holder)
+        versions = (*versions[:-1], InForce(old.start, start, old.document))
+    draft.claim(line, [name], start, end, made.holder)
+    return (*versions, InForce(start, end, made))
+
+
+def _consumes(given: Mapping[str, Any], holder: bytes) -> None:
+    """An action names the holder whose span it changes, so that it cannot be replayed later."""
+    named = given.get("consumes")
+    if named is None or parse_hex(named, 32) != holder:
+        raise Conflict("consumes-differs", expected=holder.hex())
+
+
+def _role(value: object) -> Role:
+    try:
+        return Role(str(value))
+    except ValueError:
+        raise Malformed("role-unknown", role=str(value)[:40]) from None
+
+
+_Form = Mapping[str, type | tuple[type, ...]]
+ACTIONS: Mapping[str, tuple[Callable[[Draft, Mapping[str, Any]], None], _Form, _Form]] = {
+    "enrol": (
+        _enrol,
+        {"action": str, "participant": str, "name": str, "roles": list, "key": dict},
+        {},
+    ),
+    "rotate": (
+        _rotate,
+        {"action": str, "participant": str, "key": dict, "consumes": str},
+        {"at": int},
+    ),
+    "revoke": (_revoke, {"action": str, "participant": str, "consumes": str}, {"at": int}),
+    "grant": (_grant, {"action": str, "participant": str, "role": str}, {}),
+    "withdraw": (
+        _withdraw,
+        {"action": str, "participant": str, "role": str, "consumes": str},
+        {"at": int},
+    ),
+    "classes": (_classes, {"action": str, "document": str, "consumes": str}, {}),
+    "methodology": (_methodology, {"action": str, "document": str, "from": str}, {"consumes": str}),
+    "scenario": (_scenario, {"action": str, "document": str}, {"from": str, "consumes": str}),
+}

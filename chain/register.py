@@ -1,0 +1,535 @@
+"""The register: all live spans as one authenticated map, updated and searched in batches.
+
+The tree is the one that `chain.spans` describes; its root depends on the spans alone, not on their
+history.  To store it, it is cut into *pages*: each page holds a connected piece of the tree, up to
+``PAGE_ITEMS_MAX`` items in the order of their keys.  An item is a span or the *stub* of a page
+below.  A batch reads and writes each page that it touches once.
+
+Between two neighbouring items stands exactly one inner node, the one that parts them; its prefix
+is their longest common one.  So a page is a few columns, and needs no pointers:
+
+    keys     32 bytes an item: the span's key, or the stub's prefix padded with zeros
+    items    40 bytes an item: for a span, end (8) ‖ holder (32);
+             for a stub, 0x80 ‖ bits of its prefix (1) ‖ page (6) ‖ hash (32)
+    commons  1 byte an item: the common bits with the item before (0 for the first)
+    nodes    32 bytes an item: the hash of the node that parts it from the one before
+
+The node at the top of a range of items is where ``commons`` is least.  Encoded, a page is
+``keys ‖ items ‖ commons ‖ nodes``.
+
+As in a B-tree, a page that overflows is split, here at its top node, and its parts stand in the
+page above; a page left with one item gives it back.  Which pages there are is a matter of storage
+alone and is in no proof.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
+
+from chain.proofs import Absent, Free, Held, Inner, Leaf, Neighbour, Path, Present, Step
+from chain.spans import (
+    EMPTY_ROOT,
+    HASH_SIZE,
+    KEY_SIZE,
+    LINE_BITS,
+    LINE_SIZE,
+    Span,
+    bit,
+    common_bits,
+    leaf_hash,
+    node_head,
+    prefix,
+    value_hash,
+)
+from keys.errors import Fault, Usage
+
+PAGE_ITEMS_MAX = 40
+ROOT_PAGE = 1
+PAGES_CACHED_MAX = 200_000
+
+ITEM_SIZE = 40
+_STUB = 0x80
+_ONES = b"\xff" * KEY_SIZE
+_ZERO_START = bytes(8)
+
+
+class Page:
+    """One page, decoded.  ``touched`` marks the items below which hashes are stale."""
+
+    __slots__ = ("commons", "items", "keys", "nodes", "stale", "touched")
+
+    def __init__(
+        self, keys: list[bytes], items: list[bytes], commons: bytearray, nodes: list[bytes]
+    ) -> None:
+        self.keys = keys
+        self.items = items
+        self.commons = commons
+        self.nodes = nodes
+        self.touched = bytearray(len(keys))
+        self.stale = False
+
+    def encode(self) -> bytes:
+        """The page as it is stored."""
+        return b"".join((*self.keys, *self.items, self.commons, *self.nodes))
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Page":
+        """Read a stored page; raises `Fault` if its length is not a whole number of items."""
+        count, rest = divmod(len(data), KEY_SIZE + ITEM_SIZE + 1 + HASH_SIZE)
+        if rest:
+            raise Fault("page-corrupt")
+        items = count * KEY_SIZE
+        commons = items + count * ITEM_SIZE
+        nodes = commons + count
+        return cls(
+            [data[i : i + KEY_SIZE] for i in range(0, items, KEY_SIZE)],
+            [data[i : i + ITEM_SIZE] for i in range(items, commons, ITEM_SIZE)],
+            bytearray(data[commons:nodes]),
+            [data[i : i + HASH_SIZE] for i in range(nodes, len(data), HASH_SIZE)],
+        )
+
+    def put(self, place: int, key: bytes, item: bytes) -> None:
+        """Insert an item at ``place``."""
+        self.keys.insert(place, key)
+        self.items.insert(place, item)
+        self.commons.insert(place, 0)
+        self.nodes.insert(place, EMPTY_ROOT)
+        self.touched.insert(place, 1)
+        self._part(place)
+        self._part(place + 1)
+
+    def drop(self, place: int) -> None:
+        """Remove the item at ``place``; its neighbours carry the mark that something changed."""
+        for column in (self.keys, self.items, self.commons, self.nodes, self.touched):
+            del column[place]
+        self._part(place)
+        for near in (place - 1, place):
+            if 0 <= near < len(self.keys):
+                self.touched[near] = 1
+
+    def replace(
+        self,
+        place: int,
+        keys: list[bytes],
+        items: list[bytes],
+        commons: bytearray,
+        nodes: list[bytes],
+    ) -> None:
+        """Put the parts of a page below in the place of its stub."""
+        # They part from the items around where the stub did.
+        commons[0], nodes[0] = self.commons[place], self.nodes[place]
+        here = slice(place, place + 1)
+        self.keys[here], self.items[here], self.nodes[here] = keys, items, nodes
+        self.commons[here] = commons
+        self.touched[here] = b"\1" * len(keys)
+
+    def part(self, low: int, high: int) -> "Page":
+        """The items ``low`` to ``high`` as a page of their own; their hashes are not stale."""
+        commons = self.commons[low:high]
+        commons[0] = 0
+        return Page(self.keys[low:high], self.items[low:high], commons, self.nodes[low:high])
+
+    def ranges(self, low: int, high: int) -> Iterator[tuple[int, int]]:
+        """Cut items ``low`` to ``high`` at their top nodes until each range fits a page."""
+        if high - low <= PAGE_ITEMS_MAX:
+            yield low, high
+        else:
+            _, place = self.split(low, high)
+            yield from self.ranges(low, place)
+            yield from self.ranges(place, high)
+
+    def _part(self, place: int) -> None:
+        if place < len(self.keys):
+            keys = self.keys
+            self.commons[place] = common_bits(keys[place - 1], keys[place]) if place else 0
+
+    def split(self, low: int, high: int) -> tuple[int, int]:
+        """(bits, place): the node at the top of items ``low`` to ``high`` parts them at ``place``."""
+        bits = min(self.commons[low + 1 : high])
+        return bits, self.commons.index(bits, low + 1, high)
+
+    def hash(self, low: int, high: int) -> bytes:
+        """The hash of the tree over items ``low`` to ``high``, where nothing is stale."""
+        if high - low == 1:
+            return _item_hash(self.keys[low], self.items[low])
+        return self.nodes[self.split(low, high)[1]]
+
+    def rehash(self) -> bytes:
+        """Compute the hashes above all touched items; returns the hash of the whole page."""
+        keys, items, commons, nodes = self.keys, self.items, self.commons, self.nodes
+        find = self.touched.find
+
+        def climb(low: int, high: int) -> bytes:
+            if high - low == 1:
+                item = items[low]
+                if item[0] & _STUB:
+                    return item[8:]
+                return sha256(b"\x10" + keys[low] + sha256(item).digest()).digest()
+            bits = min(commons[low + 1 : high])
+            place = commons.index(bits, low + 1, high)
+            if find(1, low, high) < 0:
+                return nodes[place]
+            made = sha256(
+                node_head(bits, keys[low]) + climb(low, place) + climb(place, high)
+            ).digest()
+            nodes[place] = made
+            return made
+
+        top = climb(0, len(keys))
+        self.touched = bytearray(len(keys))
+        return top
+
+
+def _item_hash(key: bytes, item: bytes) -> bytes:
+    return item[8:] if item[0] & _STUB else leaf_hash(key, sha256(item).digest())
+
+
+def _stub(page: int, digest: bytes, bits: int) -> bytes:
+    return bytes((_STUB, bits)) + page.to_bytes(6) + digest
+
+
+def _below(stub: bytes) -> int:
+    return int.from_bytes(stub[2:8])
+
+
+def _span(key: bytes, item: bytes) -> Span:
+    return Span(
+        key[:LINE_SIZE], int.from_bytes(key[LINE_SIZE:]), int.from_bytes(item[:8]), item[8:]
+    )
+
+
+class Register:
+    """The register over stored pages.
+
+    ``read`` gives the stored bytes of pages by number, those that exist; it is asked for many at
+    once.  `change` and `root` work in memory; `drain` gives the pages to store.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Sequence[int]], Mapping[int, bytes]] | None = None,
+        next_page: int = ROOT_PAGE + 1,
+        cached_max: int = PAGES_CACHED_MAX,
+    ) -> None:
+        self._read = read or (lambda numbers: {})
+        self._pages: dict[int, Page] = {}
+        self._changed: dict[int, Page | None] = {}
+        self._cached_max = cached_max
+        self.next_page = next_page
+
+    # --- pages ---
+
+    def _fetch(self, numbers: set[int]) -> None:
+        missing = [number for number in numbers if number not in self._pages]
+        if not missing:
+            return
+        stored = self._read(missing)
+        for number in missing:
+            if number in stored:
+                self._pages[number] = Page.decode(stored[number])
+            elif number == ROOT_PAGE:
+                self._pages[number] = Page([], [], bytearray(), [])
+            else:
+                raise Fault("page-missing", page=number)
+
+    def _page(self, number: int) -> Page:
+        page = self._pages.get(number)
+        if page is None:
+            self._fetch({number})
+            page = self._pages[number]
+        return page
+
+    def drain(self) -> dict[int, bytes | None]:
+        """The pages changed since the last call, encoded; None for those to delete."""
+        self.root()
+        drained = {
+            number: None if page is None else page.encode()
+            for number, page in self._changed.items()
+        }
+        self._changed.clear()
+        if len(self._pages) > self._cached_max:
+            # What was read longest ago goes first; a dict keeps the order in which it was filled.
+            for number in list(self._pages)[: len(self._pages) - self._cached_max]:
+                del self._pages[number]
+        return drained
+
+    # --- search ---
+
+    def overlapping(self, wanted: Sequence[tuple[bytes, int, int]]) -> list[list[Span]]:
+        """For each (line, start, end), the live spans on that line that overlap, last one first."""
+        found: list[list[Span]] = [[] for _ in wanted]
+        self._fetch({ROOT_PAGE})
+        level: dict[int, list[int]] = {ROOT_PAGE: list(range(len(wanted)))}
+        while level:
+            below: dict[int, list[int]] = {}
+            for number, queries in level.items():
+                page = self._pages[number]
+                keys, items = page.keys, page.items
+                for query in queries:
+                    line, start, end = wanted[query]
+                    place = bisect_left(keys, line + end.to_bytes(8)) - 1
+                    while place >= 0:
+                        key, item = keys[place], items[place]
+                        if item[0] & _STUB:
+                            if item[1] >= LINE_BITS:
+                                if key[:LINE_SIZE] == line:
+                                    # A line so long that it has pages of its own.
+                                    found[query] = list(self._overlapping_long(line, start, end))
+                            elif common_bits(key[:LINE_SIZE], line) >= item[1]:
+                                below.setdefault(_below(item), []).append(query)
+                            break
+                        if key[:LINE_SIZE] != line or int.from_bytes(item[:8]) <= start:
+                            break
+                        found[query].append(_span(key, item))
+                        place -= 1
+            self._fetch(set(below))
+            level = below
+        return found
+
+    def _overlapping_long(self, line: bytes, start: int, end: int) -> Iterator[Span]:
+        for span in self._before(ROOT_PAGE, line + end.to_bytes(8)):
+            if span.line != line or span.end <= start:
+                return
+            yield span
+
+    def _before(self, number: int, key: bytes) -> Iterator[Span]:
+        """Spans with keys below ``key``, in descending order."""
+        page = self._page(number)
+        for place in range(bisect_left(page.keys, key) - 1, -1, -1):
+            item = page.items[place]
+            if not item[0] & _STUB:
+                yield _span(page.keys[place], item)
+            else:
+                yield from self._before(_below(item), key)
+
+    def _from(self, number: int, key: bytes) -> Iterator[Span]:
+        """Spans with keys at or above ``key``, in ascending order."""
+        page = self._page(number)
+        # The item before may be a stub that reaches past the key.
+        for place in range(max(bisect_right(page.keys, key) - 1, 0), len(page.keys)):
+            item = page.items[place]
+            if item[0] & _STUB:
+                yield from self._from(_below(item), key)
+            elif page.keys[place] >= key:
+                yield _span(page.keys[place], item)
+
+    def spans(self, line: bytes | None = None) -> Iterator[Span]:
+        """All live spans in order, or those of one line."""
+        for span in self._from(ROOT_PAGE, (line or b"").ljust(KEY_SIZE, b"\0")):
+            if line is not None and span.line != line:
+                return
+            yield span
+
+    # --- change ---
+
+    def change(self, put: Sequence[Span], drop: Sequence[Span] = ()) -> None:
+        """Remove the spans ``drop``, then enter ``put``; each key at most once in each.
+
+        The caller has decided that no two spans overlap; a span to remove must be there.
+        Raises `Fault` otherwise.
+        """
+        changes: dict[bytes, bytes | None] = {span.key: None for span in drop}
+        for span in put:
+            changes[span.key] = span.end.to_bytes(8) + span.holder
+        self._enter(ROOT_PAGE, sorted(changes.items()), 0, len(changes))
+
+    def _enter(
+        self, number: int, changes: list[tuple[bytes, bytes | None]], low: int, high: int
+    ) -> None:
+        page = self._page(number)
+        self._changed[number] = page
+        page.stale = True
+        keys, items = page.keys, page.items
+        while low < high:
+            key, item = changes[low]
+            place = bisect_right(keys, key) - 1
+            if place >= 0:
+                here = items[place]
+                if here[0] & _STUB:
+                    if common_bits(key, keys[place]) >= here[1]:
+                        last = _last_below(keys[place], here[1])
+                        until = bisect_right(changes, last, low, high, key=_first)
+                        self._enter(_below(here), changes, low, until)
+                        page.touched[place] = 1
+                        low = until
+                        continue
+                elif keys[place] == key:
+                    if item is None:
+                        page.drop(place)
+                    else:
+                        items[place] = item
+                        page.touched[place] = 1
+                    low += 1
+                    continue
+            if item is None:
+                raise Fault("span-not-there", key=key.hex())
+            page.put(place + 1, key, item)
+            low += 1
+
+    def root(self) -> bytes:
+        """The root of the register as it stands, 32 bytes."""
+        page = self._page(ROOT_PAGE)
+        if page.stale:
+            self._settle(page)
+            while len(page.keys) > PAGE_ITEMS_MAX:
+                columns = self._parts(page, None)
+                page.keys, page.items, page.commons, page.nodes = columns
+                page.touched = bytearray(len(page.keys))
+        return page.hash(0, len(page.keys)) if page.keys else EMPTY_ROOT
+
+    def _settle(self, page: Page) -> None:
+        """Bring the page's stubs and its hashes up to date; it may be too long afterwards."""
+        rfind = page.touched.rfind
+        place = rfind(1)
+        while place >= 0:
+            item = page.items[place]
+            if item[0] & _STUB:
+                self._settle_stub(page, place, _below(item))
+                rfind = page.touched.rfind
+            place = rfind(1, 0, place)
+        if page.keys:
+            page.rehash()
+        page.stale = False
+
+    def _settle_stub(self, page: Page, place: int, number: int) -> None:
+        child = self._page(number)
+        if not child.stale:
+            return
+        self._settle(child)
+        count = len(child.keys)
+        if count == 0:
+            page.drop(place)
+        elif count == 1:
+            page.keys[place], page.items[place] = child.keys[0], child.items[0]
+        elif count <= PAGE_ITEMS_MAX:
+            page.keys[place], page.items[place] = self._stub_of(number, child)
+        else:
+            page.replace(place, *self._parts(child, number))
+        if count <= 1:
+            del self._pages[number]
+            self._changed[number] = None
+
+    def _parts(
+        self, page: Page, number: int | None
+    ) -> tuple[list[bytes], list[bytes], bytearray, list[bytes]]:
+        """Move a page that is too long to pages of their own, the first one to ``number``.
+
+        Returns the columns of the items that stand for them.
+        """
+        keys, items, commons, nodes = [], [], bytearray(), []
+        for low, high in page.ranges(0, len(page.keys)):
+            if high - low == 1:
+                key, item = page.keys[low], page.items[low]
+            else:
+                part = page.part(low, high)
+                if number is None:
+                    number = self.next_page
+                    self.next_page += 1
+                self._pages[number] = self._changed[number] = part
+                key, item = self._stub_of(number, part)
+                number = None
+            keys.append(key)
+            items.append(item)
+            commons.append(page.commons[low])
+            nodes.append(page.nodes[low])
+        return keys, items, commons, nodes
+
+    def _stub_of(self, number: int, page: Page) -> tuple[bytes, bytes]:
+        bits, place = page.split(0, len(page.keys))
+        key = prefix(bits, page.keys[0]).ljust(KEY_SIZE, b"\0")
+        return key, _stub(number, page.nodes[place], bits)
+
+    # --- proofs ---
+
+    def _walk(self, key: bytes, bits_max: int) -> tuple[Path, Page, int, int]:
+        """Follow ``key`` down, to where a node's prefix leaves its first ``bits_max`` bits.
+
+        Returns the path so far, and the page and the range of items where it ended: one span, or
+        the items below an inner node that does not lie above such keys.
+        """
+        self.root()
+        steps: list[Step] = []
+        page = self._page(ROOT_PAGE)
+        low, high = 0, len(page.keys)
+        while True:
+            if high - low == 1:
+                item = page.items[low]
+                if not item[0] & _STUB:
+                    break
+                page = self._page(_below(item))
+                low, high = 0, len(page.keys)
+            bits, place = page.split(low, high)
+            if bits >= bits_max or common_bits(page.keys[low], key) < bits:
+                break
+            if bit(key, bits):
+                steps.append(Step(bits, page.hash(low, place)))
+                low = place
+            else:
+                steps.append(Step(bits, page.hash(place, high)))
+                high = place
+        return tuple(steps), page, low, high
+
+    def _leaf_path(self, key: bytes) -> Path:
+        path, page, low, _ = self._walk(key, len(key) * 8)
+        if page.keys[low] != key:
+            raise Fault("span-not-there", key=key.hex())
+        return path
+
+    def _neighbours(
+        self, line: bytes, start: int, after: int
+    ) -> tuple[Neighbour | None, Leaf | None]:
+        """The last span on the line that starts before ``start``; the first from ``after`` on."""
+        earlier = next(self._before(ROOT_PAGE, line + start.to_bytes(8)), None)
+        later = next(self._from(ROOT_PAGE, line + after.to_bytes(8)), None)
+        before = None
+        if earlier is not None and earlier.line == line:
+            before = Neighbour(
+                earlier.start, earlier.end, earlier.holder, self._leaf_path(earlier.key)
+            )
+        successor = None
+        if later is not None and later.line == line:
+            value = value_hash(later.end, later.holder)
+            successor = Leaf(later.start, value, self._leaf_path(later.key))
+        return before, successor
+
+    def held(self, line: bytes, start: int) -> Held:
+        """Prove that the span which starts here is held, and by whom.
+
+        Raises `Usage` "span-not-held" if no live span starts at ``start``.
+        """
+        span = next(self._from(ROOT_PAGE, line + start.to_bytes(8)), None)
+        if span is None or span.line != line or span.start != start:
+            raise Usage("span-not-held")
+        before, after = self._neighbours(line, start, start + 1)
+        return Held(span, self._leaf_path(span.key), before, after)
+
+    def free(self, line: bytes, start: int, end: int) -> Free:
+        """Prove that no live span on the line overlaps ``[start, end)``.
+
+        Raises `Usage` "span-not-free" if one does.
+        """
+        if self.overlapping([(line, start, end)])[0]:
+            raise Usage("span-not-free")
+        before, after = self._neighbours(line, start, end)
+        if before or after:
+            return Free(line, start, end, Present(before, after))
+        if self.root() == EMPTY_ROOT:
+            return Free(line, start, end, None)
+        path, page, low, high = self._walk(line + _ZERO_START, LINE_BITS)
+        if high - low == 1:
+            key, item = page.keys[low], page.items[low]
+            return Free(line, start, end, Absent(path, Leaf.of(key, sha256(item).digest())))
+        bits, place = page.split(low, high)
+        inner = Inner(
+            bits, prefix(bits, page.keys[low]), page.hash(low, place), page.hash(place, high)
+        )
+        return Free(line, start, end, Absent(path, inner))
+
+
+def _first(change: tuple[bytes, bytes | None]) -> bytes:
+    return change[0]
+
+
+def _last_below(key: bytes, bits: int) -> bytes:
+    """The greatest key with the first ``bits`` bits of ``key``."""
+    return (int.from_bytes(key) | (1 << (KEY_SIZE * 8 - bits)) - 1).to_bytes(KEY_SIZE)

@@ -1,0 +1,431 @@
+"""The rules of the ledger, version 1: one pure function from a state and an entry to its effects.
+
+`apply` has no clock, no database and no network; the sequencer, an audit and an auditor call it
+alike, and a replay gives the same effects.  Time is the time of the last seal.
+
+Every statement but the genesis: made for this ledger (``aud``); not past its ``exp``; not in the
+log already, by what is signed; signed by the key that its issuer has at this index; of a kind
+that one of the issuer's roles may sign.  Then, by kind:
+
+* **genesis** (index 0) fixes what never changes, and enacts the founding actions.
+* **proposal** lists actions of governance; **approval** by the threshold of governors, each
+  counted once, before the proposal expires, enacts them (`chain.governance`).
+* **submission**: a platform's batch under one scenario: the root, count and grams of 1 to 65,536
+  reductions.  If any of them is not what the scenario and the methodology in force allow, all is
+  refused.  Otherwise each stands on its own, in their order: *recorded*, if all its claims are
+  free and their days are open; or *refused* with the span that it met.  A cap gives the lowest
+  free seat.
+* **void** takes the claims of recorded reductions away, while all their days are open: by the
+  platform that submitted them, by a governor or by a verifier.
+* **seal** ends a block: the operator's word on the height, the time (never earlier than the
+  last), the seal before, and the register's root.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from chain import merkle
+from chain.calendar import OFFSET_SECONDS_MAX, Calendar
+from chain.classes import Classes
+from chain.governance import enact, read_actions
+from chain.methodologies import Methodology
+from chain.reductions import SUBMISSION_COUNT_MAX, Claim, Reduction, total_grams
+from chain.spans import FOREVER, Span, make_holder
+from chain.state import Genesis, Proposal, State, View
+from keys.errors import Conflict, Malformed, NotAllowed, VerificationError
+from keys.participants import Role
+from keys.statements import Statement
+from keys.strict import fields, parse_date, parse_hex
+
+RULES_VERSION = 1
+FUTURE_DAYS_MAX = 1
+"""A claim may lie at most this many days after the rules' clock, which an idle ledger's may lag."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A statement, with the reductions that it names: those submitted, or those to void."""
+
+    statement: Statement
+    reductions: Sequence[Reduction] = ()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why one reduction of a submission was not recorded."""
+
+    code: str
+    claim: int
+    met: Span | None = None
+    day: int = 0
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What a statement does: the next state, spans entered (or their ends moved) and removed,
+
+    and for each reduction of a submission None if it is recorded, or why it is not.
+    """
+
+    state: State
+    put: Sequence[Span] = ()
+    drop: Sequence[Span] = ()
+    outcomes: Sequence[Refused | None] = field(default=())
+
+
+def apply(state: State | None, entry: Entry, view: View) -> Effects:
+    """The effects of ``entry`` on a ledger in ``state``; raises `Refusal` if it is not accepted."""
+    statement = entry.statement
+    if state is None:
+        return _genesis(statement)
+    decide = _KINDS.get(statement.kind)
+    if decide is None:
+        raise Malformed("kind-unknown", kind=statement.kind)
+    check_signed(state, statement)
+    if view.seen(statement.id):
+        raise Conflict("statement-known", id=statement.id.hex())
+    effects = decide(state, entry, view)
+    return replace(effects, state=replace(effects.state, index=state.index + 1))
+
+
+def check_signed(state: State, statement: Statement) -> None:
+    """Raise `NotAllowed` unless the statement may stand at the next index, by who signed it."""
+    if statement.audience != state.genesis.id:
+        raise NotAllowed("statement-other-ledger")
+    if statement.expires <= state.time:
+        raise NotAllowed("statement-expired", expires=statement.expires, time=state.time)
+    _check_issuer(state, statement)
+
+
+def _check_issuer(state: State, statement: Statement) -> None:
+    issuer = state.participants.get(statement.issuer)
+    if issuer is None:
+        raise NotAllowed("participant-unknown", participant=statement.issuer)
+    key = issuer.key_at(state.index)
+    if key is None or not statement.verify(key.public):
+        raise NotAllowed("signature-invalid", participant=issuer.id, index=state.index)
+    if not issuer.may(statement.kind, state.index):
+        raise NotAllowed("role-missing", participant=issuer.id, kind=statement.kind)
+
+
+# --- genesis and governance ---
+
+
+def _genesis(statement: Statement) -> Effects:
+    if statement.kind != "genesis":
+        raise Conflict("genesis-first")
+    body = fields(
+        statement.body,
+        "genesis",
+        {
+            "format": int,
+            "origin": str,
+            "time": int,
+            "utc_offset": int,
+            "first_day": str,
+            "acceptance_days": int,
+            "unit_grams": int,
+            "threshold": int,
+            "rules": int,
+            "classes": str,
+            "actions": list,
+        },
+    )
+    if body["format"] != 1 or body["rules"] != RULES_VERSION:
+        raise Malformed("format-unknown", where="genesis", format=body["format"])
+    offset = body["utc_offset"]
+    if (
+        abs(offset) > OFFSET_SECONDS_MAX
+        or body["threshold"] < 1
+        or body["unit_grams"] < 1
+        or body["acceptance_days"] < 0
+        or not 0 <= body["time"] < FOREVER
+    ):
+        raise Malformed("genesis-bounds")
+    calendar = Calendar(offset)
+    first_day = parse_date(body["first_day"])
+    genesis = Genesis(
+        statement.id,
+        body["origin"],
+        offset,
+        first_day,
+        body["acceptance_days"],
+        body["unit_grams"],
+        statement.issuer,
+    )
+    classes = Classes(body["classes"].encode(), calendar)
+    state = State(genesis, classes, body["threshold"], time=body["time"], closed_until=first_day)
+    state, put = enact(state, read_actions(body["actions"]), founding=True)
+    _check_issuer(state, statement)
+    governors = [p for p in state.participants.values() if p.has_role(Role.GOVERNOR, 0)]
+    if len(governors) < state.threshold:
+        raise Malformed("genesis-threshold", governors=len(governors), threshold=state.threshold)
+    if first_day:
+        books = Span(classes.line("books", []), 0, first_day, make_holder("books", b""))
+        put.append(books)
+    put.append(
+        Span(classes.line("classes", []), 0, FOREVER, make_holder("classes", classes.document))
+    )
+    put.append(Span(classes.line("rules", []), 0, FOREVER, rules_holder(RULES_VERSION)))
+    return Effects(replace(state, index=1), put)
+
+
+def rules_holder(version: int) -> bytes:
+    """What stands on the line "rules" while ``version`` is in force."""
+    return make_holder("rules", version.to_bytes(8))
+
+
+def _proposal(state: State, entry: Entry, view: View) -> Effects:
+    statement = entry.statement
+    body = fields(statement.body, "proposal", {"format": int, "actions": list})
+    if body["format"] != 1:
+        raise Malformed("format-unknown", where="proposal", format=body["format"])
+    proposal = Proposal(read_actions(body["actions"]), statement.expires)
+    waiting = {k: p for k, p in state.proposals.items() if p.expires > state.time}
+    return Effects(replace(state, proposals={**waiting, statement.id: proposal}))
+
+
+def _approval(state: State, entry: Entry, view: View) -> Effects:
+    body = fields(entry.statement.body, "approval", {"format": int, "proposal": str})
+    if body["format"] != 1:
+        raise Malformed("format-unknown", where="approval", format=body["format"])
+    name = parse_hex(body["proposal"], 32)
+    proposal = state.proposals.get(name)
+    if proposal is None or proposal.expires <= state.time:
+        raise Conflict("proposal-unknown", proposal=name.hex())
+    if entry.statement.issuer in proposal.approved_by:
+        raise Conflict("approval-twice", participant=entry.statement.issuer)
+    approved_by = proposal.approved_by | {entry.statement.issuer}
+    # A governor who has lost the role since no longer counts.
+    counted = [g for g in approved_by if state.participants[g].has_role(Role.GOVERNOR, state.index)]
+    if len(counted) < state.threshold:
+        waiting = {**state.proposals, name: replace(proposal, approved_by=approved_by)}
+        return Effects(replace(state, proposals=waiting))
+    state, put = enact(state, proposal.actions)
+    waiting = {k: p for k, p in state.proposals.items() if k != name}
+    return Effects(replace(state, proposals=waiting), put)
+
+
+# --- reductions ---
+
+
+def _submission(state: State, entry: Entry, view: View) -> Effects:
+    reductions = entry.reductions
+    check_submission(state, entry.statement, reductions)
+    limits = [_check_reduction(state, entry.statement, r) for r in reductions]
+    wanted = [
+        (claim.line, 0, limit)
+        if limit is not None
+        else (claim.line, claim.start or 0, claim.end or 0)
+        for reduction, seats in zip(reductions, limits, strict=True)
+        for claim, limit in zip(reduction.claims, seats, strict=True)
+    ]
+    found = iter(view.overlapping(wanted))
+    fresh = _Fresh()
+    put: list[Span] = []
+    outcomes: list[Refused | None] = []
+    for reduction, seats in zip(reductions, limits, strict=True):
+        spans: list[Span] = []
+        refused = None
+        for place, (claim, limit) in enumerate(zip(reduction.claims, seats, strict=True)):
+            met = next(found)
+            if refused is None:
+                outcome = _claim(state, reduction, claim, place, limit, met, fresh)
+                if isinstance(outcome, Refused):
+                    refused = outcome
+                else:
+                    spans.append(outcome)
+        if refused is None:
+            put += spans
+            for span in spans:
+                fresh.add(span)
+        outcomes.append(refused)
+    return Effects(state, put, (), outcomes)
+
+
+def check_submission(
+    state: State, statement: Statement, reductions: Sequence[Reduction]
+) -> Mapping[str, Any]:
+    """Raise `Refusal` unless ``reductions`` are those that the statement names; gives its body."""
+    body = fields(
+        statement.body,
+        "submission",
+        {
+            "format": int,
+            "scenario": str,
+            "root": str,
+            "count": int,
+            "grams": int,
+        },
+    )
+    if body["format"] != 1:
+        raise Malformed("format-unknown", where="submission", format=body["format"])
+    if not 1 <= body["count"] <= SUBMISSION_COUNT_MAX or len(reductions) != body["count"]:
+        raise Malformed("submission-count", stated=body["count"], given=len(reductions))
+    if total_grams(reductions) != body["grams"]:
+        raise Malformed("submission-grams", stated=body["grams"], given=total_grams(reductions))
+    if merkle.root([r.leaf for r in reductions]) != parse_hex(body["root"], 32):
+        raise Malformed("submission-root")
+    if any(r.platform != statement.issuer or r.scenario != body["scenario"] for r in reductions):
+        raise Malformed("submission-mixed", platform=statement.issuer, scenario=body["scenario"])
+    return body
+
+
+def _check_reduction(
+    state: State, statement: Statement, reduction: Reduction
+) -> Sequence[int | None]:
+    """For each claim the seats of its cap, or None; raises `Refusal` if it is not allowed."""
+    methodology = governing_methodology(state, statement.issuer, reduction.scenario, reduction.day)
+    try:
+        return methodology.check(reduction)
+    except VerificationError as error:
+        raise Malformed("reduction-not-allowed", reason=error.text()) from error
+
+
+def governing_methodology(state: State, platform: str, scenario_id: str, day: int) -> Methodology:
+    """The methodology by which ``platform`` may report on ``day``; raises `NotAllowed`."""
+    scenario = state.scenario(scenario_id, day)
+    if scenario is None:
+        raise NotAllowed("scenario-not-in-force", scenario=scenario_id, day=day)
+    if platform not in scenario.platforms:
+        raise NotAllowed("platform-not-admitted", scenario=scenario_id, platform=platform)
+    methodology = state.methodology(scenario.methodology, day)
+    if methodology is None:
+        raise NotAllowed("methodology-not-in-force", id=scenario.methodology, day=day)
+    return methodology
+
+
+def _claim(
+    state: State,
+    reduction: Reduction,
+    claim: Claim,
+    place: int,
+    limit: int | None,
+    met: list[Span],
+    fresh: "_Fresh",
+) -> Span | Refused:
+    """The span that a claim gets, or why it gets none."""
+    day = claim.day
+    if state.classes.by_number[claim.line[2]].dated:
+        if day < state.closed_until:
+            return Refused("day-closed", place, day=day)
+        # The day of a cap is the last of its period and may well be to come.
+        if limit is None and day > state.today + FUTURE_DAYS_MAX:
+            return Refused("day-not-begun", place, day=day)
+    if claim.start is not None and claim.end is not None:
+        other = met[0] if met else fresh.overlap(claim.line, claim.start, claim.end)
+        if other is not None:
+            return Refused("span-taken", place, other, day)
+        return Span(claim.line, claim.start, claim.end, reduction.holder)
+    taken = {span.start for span in met} | fresh.starts(claim.line)
+    seat = next((seat for seat in range(limit or 0) if seat not in taken), None)
+    if seat is None:
+        last = met[0] if met else None
+        return Refused("cap-full", place, last, day)
+    return Span(claim.line, seat, seat + 1, reduction.holder)
+
+
+class _Fresh:
+    """The spans that a submission itself has entered so far."""
+
+    def __init__(self) -> None:
+        self._lines: dict[bytes, list[Span]] = {}
+
+    def add(self, span: Span) -> None:
+        """Enter a span that overlaps none on its line."""
+        insort(self._lines.setdefault(span.line, []), span)
+
+    def overlap(self, line: bytes, start: int, end: int) -> Span | None:
+        """A span on ``line`` that overlaps ``[start, end)``."""
+        spans = self._lines.get(line)
+        if spans:
+            place = bisect_left(spans, end, key=lambda span: span.start)
+            if place and spans[place - 1].end > start:
+                return spans[place - 1]
+        return None
+
+    def starts(self, line: bytes) -> set[int]:
+        """Where the spans on ``line`` start."""
+        return {span.start for span in self._lines.get(line, ())}
+
+
+def _void(state: State, entry: Entry, view: View) -> Effects:
+    body = fields(entry.statement.body, "void", {"format": int, "reason": str, "reductions": list})
+    if body["format"] != 1:
+        raise Malformed("format-unknown", where="void", format=body["format"])
+    named = [
+        parse_hex(
+            fields(item, "void", {"index": int, "position": int, "holder": str})["holder"], 32
+        )
+        for item in body["reductions"]
+    ]
+    if not named or len(set(named)) != len(named) or len(named) != len(entry.reductions):
+        raise Malformed("void-list")
+    issuer = state.participants[entry.statement.issuer]
+    may_any = any(issuer.has_role(r, state.index) for r in (Role.GOVERNOR, Role.VERIFIER))
+    drop: list[Span] = []
+    for holder, reduction in zip(named, entry.reductions, strict=True):
+        if reduction.holder != holder:
+            raise Malformed("void-list")
+        if not may_any and reduction.platform != issuer.id:
+            raise NotAllowed("void-not-own", participant=issuer.id)
+        for claim in reduction.claims:
+            if state.classes.by_number[claim.line[2]].dated and claim.day < state.closed_until:
+                raise Conflict("void-day-closed", day=claim.day)
+        wanted = [(c.line, c.start or 0, c.end or FOREVER) for c in reduction.claims]
+        held = [
+            span for spans in view.overlapping(wanted) for span in spans if span.holder == holder
+        ]
+        if len(held) != len(reduction.claims):
+            raise Conflict("void-not-held", holder=holder.hex())
+        drop += held
+    return Effects(state, (), drop)
+
+
+# --- seals ---
+
+
+def _seal(state: State, entry: Entry, view: View) -> Effects:
+    body = seal_body(entry.statement)
+    if body["height"] != state.height + 1 or parse_hex(body["previous"], 32) != state.previous:
+        raise Conflict("seal-out-of-order", height=body["height"], expected=state.height + 1)
+    if body["time"] < state.time:
+        raise Conflict("seal-backdated", time=body["time"], last=state.time)
+    if parse_hex(body["register"], 32) != view.root():
+        raise Conflict("seal-register", height=body["height"])
+    return Effects(
+        replace(state, height=state.height + 1, time=body["time"], previous=entry.statement.id)
+    )
+
+
+def seal_body(statement: Statement) -> Mapping[str, Any]:
+    """What a seal says; raises `Malformed`.
+
+    format 1; height, time (unix seconds); previous: the id of the seal before, 64 zeros in the
+    first; register: the root of the register after the block.
+    """
+    body = fields(
+        statement.body,
+        "seal",
+        {
+            "format": int,
+            "height": int,
+            "time": int,
+            "previous": str,
+            "register": str,
+        },
+    )
+    if statement.kind != "seal" or body["format"] != 1 or not 0 <= body["time"] < FOREVER:
+        raise Malformed("format-unknown", where="seal", format=body["format"])
+    return body
+
+
+_KINDS: Mapping[str, Callable[[State, Entry, View], Effects]] = {
+    "proposal": _proposal,
+    "approval": _approval,
+    "submission": _submission,
+    "void": _void,
+    "seal": _seal,
+}

@@ -1,0 +1,354 @@
+"""The sequencer: the one writer that puts admitted statements in order and seals them in blocks.
+
+`Sequencer.seal` takes what is pending, lets the rules decide on each statement in its order,
+settles the register, signs the seal and the checkpoint, and commits the whole block in one
+transaction of the database: this is the moment at which it is staged for ever.  Then
+`LedgerStore.publish` applies it to the files of the log; start-up calls the same function.
+
+Nothing is kept of a block that did not commit.  After any error the sequencer forgets what it
+held in memory and reads the database again, because an error does not say whether the commit
+was done.  A second sequencer that commits first makes this one fail on the block's height, and
+begin again from what it finds.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from sqlalchemy.exc import IntegrityError
+
+from chain.admission import Admitted
+from chain.blocks import make_checkpoint, make_seal
+from chain.merkle import Frontier, leaf_hashes
+from chain.receipts import make_receipt, sign_tree
+from chain.reductions import Reduction, dump_reductions, total_grams
+from chain.register import ROOT_PAGE, Register
+from chain.rules import Effects, Entry, Refused, apply
+from chain.spans import Span
+from chain.state import State
+from chain.store.ledger import (
+    Block,
+    Head,
+    LedgerStore,
+    Pending,
+    activities_path,
+    reductions_path,
+)
+from keys.errors import Conflict, Fault, Refusal, Usage
+from keys.signer import Signer
+from keys.statements import Statement, parse_statement
+from keys.strict import parse_json
+from keys.suites import PublicKey
+
+BLOCK_STATEMENTS_MAX = 1_024
+BLOCK_REDUCTIONS_MAX = 65_536
+CLOCK_LAG_SECONDS_MAX = 3_600
+"""A ledger that was idle for longer first seals an empty block, which sets the rules' clock."""
+_REDUCTIONS_REMEMBERED_MAX = 64
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What became of a statement: its place, its receipt, and each reduction that was refused."""
+
+    index: int
+    height: int
+    receipt: bytes
+    refusals: Mapping[int, Refused]
+    platforms: Mapping[bytes, str]
+    """For each holder that a refusal met, the platform that submitted its reduction."""
+
+
+class _View:
+    """What the rules ask, as of the statement at hand."""
+
+    def __init__(self, register: Register, known: set[bytes]) -> None:
+        self._register = register
+        self.known = known
+
+    def seen(self, identity: bytes) -> bool:
+        return identity in self.known
+
+    def overlapping(self, wanted: Sequence[tuple[bytes, int, int]]) -> list[list[Span]]:
+        return self._register.overlapping(wanted)
+
+    def root(self) -> bytes:
+        return self._register.root()
+
+
+@dataclass
+class _Memory:
+    """What the sequencer holds between blocks; all of it can be read again."""
+
+    state: State | None
+    register: Register
+    frontier: Frontier
+    recorded: int
+    refused: int
+    grams: int
+
+
+class Sequencer:
+    """Seals blocks of one ledger.  ``signer`` holds the operator's key."""
+
+    def __init__(self, store: LedgerStore, signer: Signer) -> None:
+        self.store = store
+        self._signer = signer
+        self._memory: _Memory | None = None
+        # Reductions that this process admitted itself need not be read again from their file.
+        self._reductions: OrderedDict[bytes, Sequence[Reduction]] = OrderedDict()
+        store.publish()
+
+    @property
+    def state(self) -> State:
+        """What the rules know as of the last block; raises `Usage` before the genesis."""
+        state = self._recall().state
+        if state is None:
+            raise Usage("genesis-missing")
+        return state
+
+    # --- taking in ---
+
+    def submit(self, submissions: Sequence[Admitted]) -> None:
+        """Keep admitted submissions for a block; when this returns they survive a crash."""
+        files = {}
+        for admitted in submissions:
+            reductions = admitted.entry.reductions
+            files[reductions_path(admitted.root)] = dump_reductions(reductions)
+            files[activities_path(admitted.root)] = admitted.activities
+            self._reductions[admitted.root] = reductions
+        while len(self._reductions) > _REDUCTIONS_REMEMBERED_MAX:
+            self._reductions.popitem(last=False)
+        self._enqueue([admitted.entry.statement for admitted in submissions], files)
+
+    def post(self, statements: Sequence[Statement]) -> None:
+        """Keep other statements for a block; when this returns they survive a crash."""
+        self._enqueue(statements, {})
+
+    def _enqueue(self, statements: Sequence[Statement], files: Mapping[str, bytes]) -> None:
+        with self.store.snapshot() as snapshot:
+            known = snapshot.known([statement.id for statement in statements])
+        # What is in the log already has its answer; it does not wait again.
+        self.store.enqueue([s for s in statements if s.id not in known], files)
+
+    # --- sealing ---
+
+    def seal(self, time: int) -> Head | None:
+        """Make one block of what is pending; None if there was nothing to seal.
+
+        time: unix seconds; a clock that went back is taken for the last seal's time.
+        """
+        try:
+            return self._seal(time)
+        except IntegrityError as error:
+            self._memory = None
+            raise Conflict("sequencer-overtaken") from error
+        except BaseException:
+            self._memory = None
+            raise
+
+    def seal_all(self, time: int) -> list[Head]:
+        """Seal until nothing waits; the blocks made."""
+        made = []
+        while (head := self.seal(time)) is not None:
+            made.append(head)
+        return made
+
+    def _seal(self, time: int) -> Head | None:
+        memory = self._recall()
+        self.store.publish()
+        with self.store.snapshot() as snapshot:
+            waiting = snapshot.pending(BLOCK_STATEMENTS_MAX)
+            statements = [parse_statement(item.data) for item in waiting]
+            known = snapshot.known([statement.id for statement in statements])
+        if not waiting:
+            return None
+        state = memory.state
+        if state is not None and time - state.time > CLOCK_LAG_SECONDS_MAX:
+            # The rules must not judge today's statements by last week's clock.
+            self._finish(_Draft(memory, known), time)
+            memory = self._recall()
+        draft = _Draft(memory, known)
+        for item, statement in zip(waiting, statements, strict=True):
+            if draft.reduction_count >= BLOCK_REDUCTIONS_MAX:
+                break
+            draft.take(item, statement, self)
+        if not draft.statements:
+            self.store.refuse(draft.refused)
+            return self._seal(time)
+        return self._finish(draft, time)
+
+    def _finish(self, draft: "_Draft", time: int) -> Head:
+        """Seal the draft, commit it and publish it."""
+        state = draft.state
+        if state is None:
+            raise Fault("genesis-missing")
+        time = max(time, state.time)
+        root = draft.view.root()
+        seal = make_seal(state, self._signer, root, time)
+        draft.accept(Entry(seal), apply(state, Entry(seal), draft.view))
+        memory = draft.memory
+        frontier = memory.frontier.append(leaf_hashes([s.data for s in draft.statements]))
+        origin = state.genesis.origin
+        pages = memory.register.drain()
+        head = Head(
+            height=state.height + 1,
+            size=frontier.size,
+            time=time,
+            seal=seal.id,
+            register_root=root,
+            frontier=frontier,
+            checkpoint=make_checkpoint(origin, frontier, self._signer),
+            receipt_signature=sign_tree(self._signer, origin, frontier.size, frontier.root()),
+            next_page=memory.register.next_page,
+            recorded=memory.recorded + len(draft.recorded) - len(draft.voided),
+            refused=memory.refused + len(draft.refusals),
+            grams=memory.grams + draft.grams,
+        )
+        self.store.commit(
+            Block(
+                head,
+                memory.frontier.size,
+                draft.statements,
+                draft.recorded,
+                draft.voided,
+                draft.refusals,
+                pages,
+                draft.done,
+                draft.refused,
+            )
+        )
+        self._memory = _Memory(
+            draft.state, memory.register, frontier, head.recorded, head.refused, head.grams
+        )
+        self.store.publish()
+        return head
+
+    def entry(self, statement: Statement) -> Entry:
+        """A statement with the reductions that it names, from their files."""
+        if statement.kind == "submission":
+            root = bytes.fromhex(statement.body["root"])
+            reductions = self._reductions.get(root)
+            return Entry(statement, reductions or self.store.reductions(root))
+        if statement.kind == "void":
+            return Entry(statement, self._named_by_void(statement))
+        return Entry(statement)
+
+    def _named_by_void(self, statement: Statement) -> list[Reduction]:
+        named = []
+        with self.store.snapshot() as snapshot:
+            for item in statement.body["reductions"]:
+                try:
+                    submission = snapshot.statement(item["index"])
+                    root = bytes.fromhex(submission.body["root"])
+                    named.append(self.store.reductions(root)[item["position"]])
+                except (KeyError, TypeError, IndexError, Usage):
+                    raise Conflict("void-list") from None
+        return named
+
+    def _recall(self) -> _Memory:
+        if self._memory is None:
+            with self.store.snapshot() as snapshot:
+                head = snapshot.head()
+                state = snapshot.state()
+            self._memory = _Memory(
+                state,
+                Register(self._read_pages, head.next_page if head else ROOT_PAGE + 1),
+                head.frontier if head else Frontier(),
+                head.recorded if head else 0,
+                head.refused if head else 0,
+                head.grams if head else 0,
+            )
+        return self._memory
+
+    def _read_pages(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        with self.store.snapshot() as snapshot:
+            return snapshot.pages(numbers)
+
+    # --- answering ---
+
+    def answer(self, statement: Statement) -> Answer | None:
+        """What became of a statement; None while it waits.
+
+        Raises the `Refusal` with which the rules refused it, or `Usage` if it is not known here.
+        """
+        return answer(self.store, statement.id, self._signer.public)
+
+
+def answer(store: LedgerStore, identity: bytes, public: PublicKey) -> Answer | None:
+    """What became of the statement with this id; see `Sequencer.answer`."""
+    with store.snapshot() as snapshot:
+        found = snapshot.find(identity)
+        if found is None:
+            waiting = snapshot.waiting(identity)
+            if waiting is None:
+                raise Usage("statement-not-known", id=identity.hex())
+            if waiting:
+                kept = parse_json(waiting.encode())
+                raise Refusal(kept["code"], **kept["details"])
+            return None
+        index, height = found
+        block = snapshot.block(height)
+        refusals = snapshot.refusals(index)
+        platforms = {}
+        for refused in refusals.values():
+            place = snapshot.locate(refused.met.holder) if refused.met else None
+            if refused.met and place:
+                platforms[refused.met.holder] = snapshot.statement(place.index).issuer
+        origin = snapshot.origin()
+    path = store.tree(block.size).inclusion(index, block.size)
+    receipt = make_receipt(public, origin, block.size, index, path, block.receipt_signature)
+    return Answer(index, height, receipt, MappingProxyType(refusals), platforms)
+
+
+class _Draft:
+    """A block in the making."""
+
+    def __init__(self, memory: _Memory, known: set[bytes]) -> None:
+        self.memory = memory
+        self.view = _View(memory.register, known)
+        self.state = memory.state
+        self.statements: list[Statement] = []
+        self.recorded: list[tuple[bytes, int, int]] = []
+        self.voided: list[tuple[bytes, int]] = []
+        self.refusals: list[tuple[int, int, Refused]] = []
+        self.done: list[int] = []
+        self.refused: list[tuple[int, str]] = []
+        self.grams = 0
+        self.reduction_count = 0
+
+    def take(self, item: Pending, statement: Statement, sequencer: Sequencer) -> None:
+        """Let the rules decide on a pending statement."""
+        try:
+            entry = sequencer.entry(statement)
+            effects = apply(self.state, entry, self.view)
+        except Refusal as refusal:
+            if statement.id in self.view.known:
+                self.done.append(item.number)
+            else:
+                self.refused.append((item.number, json.dumps(refusal.as_json())))
+            return
+        self.done.append(item.number)
+        self.accept(entry, effects)
+
+    def accept(self, entry: Entry, effects: Effects) -> None:
+        """Enter a statement with its effects."""
+        index = effects.state.index - 1
+        self.memory.register.change(effects.put, effects.drop)
+        self.state = effects.state
+        self.statements.append(entry.statement)
+        self.view.known.add(entry.statement.id)
+        self.reduction_count += len(entry.reductions)
+        if entry.statement.kind == "void":
+            self.voided += [(reduction.holder, index) for reduction in entry.reductions]
+            self.grams -= total_grams(entry.reductions)
+        for position, (reduction, why) in enumerate(
+            zip(entry.reductions, effects.outcomes, strict=False)
+        ):
+            if why is None:
+                self.recorded.append((reduction.holder, index, position))
+                self.grams += reduction.grams
+            else:
+                self.refusals.append((index, position, why))

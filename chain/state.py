@@ -1,0 +1,113 @@
+"""What the rules know: everything that governance has decided, and where the log stands.
+
+The state is small and is a fold over the statements of governance and the seals; the register,
+which is large, is asked through a `View`.  A state never changes: a statement gives the next one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from chain.calendar import Calendar
+from chain.classes import Classes
+from chain.methodologies import Methodology
+from chain.scenarios import Scenario
+from chain.spans import Span
+from keys.participants import Participant
+
+Document = TypeVar("Document", Methodology, Scenario)
+
+
+class View(Protocol):
+    """What the rules may ask about the ledger as it stands before a statement."""
+
+    def seen(self, identity: bytes) -> bool:
+        """Whether a statement with this id is in the log."""
+
+    def overlapping(self, wanted: Sequence[tuple[bytes, int, int]]) -> list[list[Span]]:
+        """For each (line, start, end), the live spans that overlap, last one first."""
+
+    def root(self) -> bytes:
+        """The root of the register."""
+
+
+@dataclass(frozen=True)
+class Genesis:
+    """What was fixed for ever when the ledger was opened."""
+
+    id: bytes
+    origin: str
+    offset: int
+    first_day: int
+    acceptance_days: int
+    unit_grams: int
+    operator: str
+
+
+@dataclass(frozen=True)
+class InForce(Generic[Document]):
+    """A version of a document, in force on the days ``[start, end)``."""
+
+    start: int
+    end: int
+    document: Document
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A proposal that waits for approvals."""
+
+    actions: Sequence[Mapping[str, Any]]
+    expires: int
+    approved_by: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class State:
+    """The ledger's governed facts and the position of its log; see the module's text."""
+
+    genesis: Genesis
+    classes: Classes
+    threshold: int
+    rules: int = 1
+    classes_since: int = 0
+    """The log index from which the registry of classes is in force."""
+    participants: Mapping[str, Participant] = field(default_factory=dict)
+    methodologies: Mapping[str, tuple[InForce[Methodology], ...]] = field(default_factory=dict)
+    scenarios: Mapping[str, tuple[InForce[Scenario], ...]] = field(default_factory=dict)
+    proposals: Mapping[bytes, Proposal] = field(default_factory=dict)
+    closed_until: int = 0
+    """Days before this one are closed."""
+    index: int = 0
+    """The log index of the next statement."""
+    height: int = -1
+    """The height of the last block; -1 before the first."""
+    time: int = 0
+    """The rules' clock: the time of the last seal."""
+    previous: bytes = bytes(32)
+    """The id of the last seal's statement."""
+
+    @property
+    def calendar(self) -> Calendar:
+        """The ledger's days."""
+        return Calendar(self.genesis.offset)
+
+    @property
+    def today(self) -> int:
+        """The day of the rules' clock."""
+        return self.calendar.day(self.time)
+
+    def methodology(self, name: str, day: int) -> Methodology | None:
+        """The version of a methodology in force on ``day``."""
+        return _on(self.methodologies.get(name, ()), day)
+
+    def scenario(self, name: str, day: int) -> Scenario | None:
+        """The definition of a scenario in force on ``day``."""
+        return _on(self.scenarios.get(name, ()), day)
+
+
+def _on(versions: Sequence[InForce[Document]], day: int) -> Document | None:
+    for version in reversed(versions):
+        if version.start <= day < version.end:
+            return version.document
+    return None

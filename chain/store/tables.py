@@ -1,0 +1,120 @@
+"""The tables of a ledger's database.
+
+Everything here can be computed again from the log and the files of reductions, except ``pending``.
+Integers that count bytes, grams or log indices are 64 bits wide; hashes are raw bytes.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: Sealed blocks.  A second writer of the same height fails on the primary key.
+block = Table(
+    "block",
+    metadata,
+    Column(
+        "height",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("first", BigInteger, nullable=False, comment="log index of the first statement"),
+    Column("size", BigInteger, nullable=False, comment="size of the log after the block"),
+    Column("time", BigInteger, nullable=False, comment="unix seconds, from the seal"),
+    Column("seal", LargeBinary, nullable=False, comment="id of the seal's statement"),
+    Column("register_root", LargeBinary, nullable=False),
+    Column("frontier", LargeBinary, nullable=False, comment="peaks of the log's tree"),
+    Column("checkpoint", LargeBinary, nullable=False, comment="signed note"),
+    Column("receipt_signature", LargeBinary, nullable=False, comment="of all its receipts"),
+    Column("next_page", BigInteger, nullable=False, comment="first unused page of the register"),
+    Column("recorded", BigInteger, nullable=False, comment="reductions so far, less voided"),
+    Column("refused", BigInteger, nullable=False, comment="reductions refused so far"),
+    Column("grams", BigInteger, nullable=False, comment="grams recorded so far, less voided"),
+)
+
+#: The entries of the log.
+statement = Table(
+    "statement",
+    metadata,
+    Column(
+        "index", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False
+    ),
+    Column("id", LargeBinary, nullable=False, unique=True, comment="hash of what is signed"),
+    Column("height", BigInteger, ForeignKey("block.height"), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("issuer", String(64), nullable=False),
+    Column("data", LargeBinary, nullable=False),
+    Index("ix_statement_kind", "kind", "index"),
+)
+
+#: Where the reduction of a holder stands; the holder is the key, since conflicts name it.
+reduction = Table(
+    "reduction",
+    metadata,
+    Column("holder", LargeBinary, primary_key=True),
+    Column("index", BigInteger, nullable=False, comment="log index of the submission"),
+    Column("position", Integer, nullable=False, comment="place in the submission"),
+    Column("voided", BigInteger, comment="log index of the void"),
+    sqlite_with_rowid=False,
+)
+
+#: Reductions of sealed submissions that were not recorded.
+refusal = Table(
+    "refusal",
+    metadata,
+    Column("index", BigInteger, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("code", String(32), nullable=False),
+    Column("claim", SmallInteger, nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("line", LargeBinary),
+    Column("start", BigInteger),
+    Column("end", BigInteger),
+    Column("holder", LargeBinary),
+    sqlite_with_rowid=False,
+)
+
+#: The pages of the register (`chain.register`).
+page = Table(
+    "page",
+    metadata,
+    Column(
+        "number",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("data", LargeBinary, nullable=False),
+)
+
+#: Admitted statements that wait for a block; ``refusal`` is set when the rules refused one.
+pending = Table(
+    "pending",
+    metadata,
+    Column(
+        "number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
+    ),
+    Column("id", LargeBinary, nullable=False, unique=True),
+    Column("data", LargeBinary, nullable=False),
+    Column("refusal", Text, comment="JSON"),
+    sqlite_autoincrement=True,
+)
