@@ -31,7 +31,7 @@ from chain.spans import FOREVER, Span, make_holder
 from chain.state import InForce, State
 from keys.errors import Conflict, Malformed, NotAllowed
 from keys.participants import Participant, Role, key_holder, role_holder
-from keys.strict import fields, parse_date, parse_hex
+from keys.strict import FieldTypes, fields, parse_date, parse_hex
 from keys.suites import PublicKey
 
 ACTIONS_MAX = 64
@@ -228,8 +228,7 @@ def _role(value: object) -> Role:
         raise Malformed("role-unknown", role=str(value)[:40]) from None
 
 
-_Form = Mapping[str, type | tuple[type, ...]]
-ACTIONS: Mapping[str, tuple[Callable[[Draft, Mapping[str, Any]], None], _Form, _Form]] = {
+ACTIONS: Mapping[str, tuple[Callable[[Draft, Mapping[str, Any]], None], FieldTypes, FieldTypes]] = {
     "enrol": (
         _enrol,
         {"action": str, "participant": str, "name": str, "roles": list, "key": dict},

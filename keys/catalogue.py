@@ -216,6 +216,147 @@ TEXTS: dict[str, tuple[str, str]] = {
     # --- classes, methodologies, activities, reductions ---
     # --- statements, rules, sequencing ---
     # --- bundles, policies, verdicts (verifier/) ---
+    "check-form": (
+        "The file is a bundle in its one form.",
+        "文件是格式唯一的证明包。",
+    ),
+    "check-checkpoint": (
+        "The log {origin} has signed this checkpoint, of {size} entries; the policy trusts its "
+        "key.",
+        "日志 {origin} 已签署此检查点（共 {size} 条），其密钥为策略所信任。",
+    ),
+    "check-genesis": (
+        "The ledger is the one that its first entry founded: {id}.",
+        "账本由其首条记录创立：{id}。",
+    ),
+    "check-seal": (
+        "The checkpoint ends with the seal of block {height}, of {time}: it names the root of the "
+        "register of all claims.",
+        "检查点以第 {height} 块的封印结束（{time}），封印载明全部权利登记的根。",
+    ),
+    "check-rules": (
+        "The rules (version {version}) and the classes of lines that apply here were in force.",
+        "此处适用的规则（第 {version} 版）与线类登记当时有效。",
+    ),
+    "check-submission": (
+        "Platform {platform} signed the submission, and it stands in the log at {index}.",
+        "平台 {platform} 签署了该批提交，其位于日志第 {index} 条。",
+    ),
+    "check-right": (
+        "At that place in the log the key of {platform} was valid, and it had the right to submit.",
+        "在日志该处，{platform} 的密钥有效，且有权提交。",
+    ),
+    "check-reduction": (
+        "The reduction of {grams} g on {day} (scenario {scenario}) is in that submission, "
+        "unchanged.",
+        "{day} 的 {grams} 克减排量（场景 {scenario}）在该批提交之内，未被改动。",
+    ),
+    "check-scenario": (
+        "Scenario {scenario} was in force on that day and admits platform {platform}.",
+        "场景 {scenario} 当日有效，且接纳平台 {platform}。",
+    ),
+    "check-methodology": (
+        "Methodology {id}, version {version}, was in force on that day, and the reduction has the "
+        "grams and exactly the claims that it allows.",
+        "方法学 {id} 第 {version} 版当日有效，减排量的克数与权利主张恰为其所允许。",
+    ),
+    "check-claims": (
+        "Not counted twice: all {count} claims ({classes}) are held by this reduction, and no "
+        "other claim reaches into them.",
+        "未重复计入：全部 {count} 项权利主张（{classes}）由本减排量持有，且无其他主张与之重叠。",
+    ),
+    "check-holder": (
+        "The span {start} to {end} on a line of class {class} is held by a reduction (leaf {leaf}) "
+        "of that submission.",
+        "{class} 类线上 {start} 至 {end} 区间由该批提交中的减排量（叶 {leaf}）持有。",
+    ),
+    "check-free": (
+        "No claim overlaps {start} to {end} on this line of class {class}.",
+        "在此 {class} 类线上，没有任何主张与 {start} 至 {end} 重叠。",
+    ),
+    "check-activity": (
+        "The disclosed activity {id} is the one that the reduction names, and gives exactly it.",
+        "所披露的活动 {id} 即减排量所指，并恰好得出该减排量。",
+    ),
+    "check-books": (
+        "The books of all days before {date} are closed.",
+        "{date} 之前各日的账目均已结清。",
+    ),
+    "check-witnessed": (
+        "The policy's quorum ({quorum}) has cosigned the checkpoint; cosigned by: {names}.",
+        "策略规定的法定人数（{quorum}）已会签检查点；会签者：{names}。",
+    ),
+    "verdict-valid": (
+        "VALID. All of this is proved, and the books of these days are closed: it is final.",
+        "有效。以上各项均已证明，相关日期账目已结清，结论为最终。",
+    ),
+    "verdict-provisional": (
+        "VALID, BUT PROVISIONAL. All of this is proved as of {time}; until the books of these days "
+        "are closed, it can still be voided.",
+        "有效，但属暂定。以上各项截至 {time} 均已证明；在相关日期账目结清之前仍可能被作废。",
+    ),
+    "verdict-unwitnessed": (
+        "NOT YET WITNESSED. Only the log vouches for this checkpoint; the quorum that the policy "
+        "asks for has not cosigned it. Do not rely on it.",
+        "尚未见证。此检查点仅由日志自身担保，策略要求的法定人数尚未会签，请勿采信。",
+    ),
+    "verdict-invalid": (
+        "INVALID. This file proves nothing.",
+        "无效。此文件不证明任何事。",
+    ),
+    "policy-line": (
+        "Line {line} of the policy cannot be used: {reason}",
+        "策略第 {line} 行无法使用：{reason}",
+    ),
+    "checkpoint-log-unknown": (
+        "No log of the policy has signed the checkpoint of {origin}.",
+        "策略中没有任何日志签署过 {origin} 的检查点。",
+    ),
+    "checkpoint-unwitnessed": ("The quorum is not reached.", "未达到法定人数。"),
+    "bundle-genesis": (
+        "The first entry is not the genesis of this log.",
+        "首条记录不是本日志的创世记录。",
+    ),
+    "bundle-incomplete": (
+        "The bundle lacks a part that its kind needs.",
+        "证明包缺少其种类所需的部分。",
+    ),
+    "seal-not-last": (
+        "The seal stands at {index}, but the last entry of {size} must be a seal.",
+        "封印位于第 {index} 条，而 {size} 条中的最后一条必须是封印。",
+    ),
+    "seal-signature": (
+        "The seal is not signed by the log's operator for this ledger.",
+        "封印并非由本账本的日志运营方签署。",
+    ),
+    "statement-signature": (
+        "The submission is not signed by the key that the bundle shows.",
+        "该提交并非由证明包所示密钥签署。",
+    ),
+    "held-other-line": ("A proof is for another line.", "证明所属的线不符。"),
+    "held-other-holder": ("A span is held by something else.", "该区间由其他主体持有。"),
+    "held-other-span": ("A proof is for another span than the claim's.", "证明的区间与主张不符。"),
+    "not-in-force": (
+        "What is shown as in force ({what}) was not in force at {point}.",
+        "所示有效事项（{what}）在 {point} 处并未生效。",
+    ),
+    "claims-incomplete": (
+        "There is not one proof for each claim of the reduction.",
+        "减排量的每项主张并非各有一份证明。",
+    ),
+    "seat-beyond-cap": (
+        "Seat {seat} is beyond the {seats} that count.",
+        "第 {seat} 个名额超出计入上限 {seats}。",
+    ),
+    "methodology-differs": (
+        "The scenario does not use methodology {id}.",
+        "该场景不使用方法学 {id}。",
+    ),
+    "activity-differs": (
+        "The disclosed activity does not give this reduction.",
+        "所披露的活动不能得出该减排量。",
+    ),
+    "file-unreadable": ("{path} cannot be read: {reason}.", "无法读取 {path}：{reason}。"),
     # --- commands (api/) ---
 }
 

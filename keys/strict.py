@@ -209,11 +209,15 @@ def parse_cbor(data: bytes, *, depth_max: int = CBOR_DEPTH_MAX) -> Any:
     return value
 
 
+FieldTypes = Mapping[str, type | tuple[type, ...]]
+"""What the fields of an object may be, by name."""
+
+
 def fields(
     value: object,
     where: str,
-    required: Mapping[str, type | tuple[type, ...]],
-    optional: Mapping[str, type | tuple[type, ...]] | None = None,
+    required: FieldTypes,
+    optional: FieldTypes | None = None,
 ) -> dict[str, Any]:
     """``value`` if it is an object with exactly the required fields, perhaps the optional ones.
 

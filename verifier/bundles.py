@@ -1,0 +1,199 @@
+"""Bundle files: one JSON document from which one fact is checked offline, with a policy alone.
+
+Hashes are lower-case hexadecimal, signed statements base64, documents and the activity text.  A
+*logged* statement is ``{"index", "data", "path"}``: its place in the log, its bytes, and its
+inclusion path (RFC 9162, section 2.1.3) under the checkpoint.  Proofs of spans are those of
+`chain.proofs`, all under the register root of the seal.  The fields::
+
+    format      "tally-bundle/1"
+    kind        "reduction", "span" or "free"
+    checkpoint  the signed note: origin, size, root, the log's signature, cosignatures
+    genesis     logged, at index 0
+    seal        logged, at index size - 1
+    rules       held: the version of the rules in force
+    classes     {"document", "held"}: the registry of classes in force
+    books       held: the days that are closed; null if none is
+
+and for a *reduction*, and without ``reduction``, ``scenario``, ``methodology``, ``claims`` and
+``activity`` for a *span*::
+
+    submission  logged
+    signer      {"key": {"alg", "public"}, "key_held", "role_held"}: the platform's key and role
+    reduction   {"position", "data" (base64), "path"}: its place in the submission's tree
+    scenario    {"document", "held"}
+    methodology {"document", "held"}
+    claims      held, for each claim of the reduction in order
+    activity    its one line, verbatim, if it is disclosed; otherwise null
+
+for a *span*, further ``leaf`` {"position", "hash", "path"}, the leaf hash of the reduction that
+holds it, and ``held``; for *free*, neither submission nor signer, but ``free``.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from chain.proofs import Free, Held
+from keys.errors import Malformed
+from keys.notes import Note, parse_note
+from keys.statements import Statement, parse_statement
+from keys.strict import FieldTypes, fields, parse_base64, parse_hex, parse_json
+from keys.suites import PublicKey
+
+FORMAT = "tally-bundle/1"
+BUNDLE_BYTES_MAX = 16_777_216
+BUNDLE_DEPTH_MAX = 8
+
+_COMMON: FieldTypes = {
+    "format": str,
+    "kind": str,
+    "checkpoint": str,
+    "genesis": dict,
+    "seal": dict,
+    "rules": dict,
+    "classes": dict,
+    "books": (dict, type(None)),
+}
+_SUBMITTED: FieldTypes = {"submission": dict, "signer": dict}
+_KINDS: dict[str, FieldTypes] = {
+    "reduction": {
+        **_COMMON,
+        **_SUBMITTED,
+        "reduction": dict,
+        "scenario": dict,
+        "methodology": dict,
+        "claims": list,
+        "activity": (str, type(None)),
+    },
+    "span": {**_COMMON, **_SUBMITTED, "leaf": dict, "held": dict},
+    "free": {**_COMMON, "free": dict},
+}
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A statement with its place in the log and its inclusion path."""
+
+    index: int
+    statement: Statement
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A governed document and the span that shows it in force."""
+
+    data: bytes
+    held: Held
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Who signed a submission: the key, and the spans that show key and role valid."""
+
+    public: PublicKey
+    key_held: Held
+    role_held: Held
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A reduction (bytes), or only its leaf hash, with its place in the submission's tree."""
+
+    position: int
+    data: bytes
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle, read; what its kind does not have is None."""
+
+    kind: str
+    checkpoint: Note
+    genesis: Logged
+    seal: Logged
+    rules: Held
+    classes: Document
+    books: Held | None
+    submission: Logged | None = None
+    signer: Signer | None = None
+    reduction: Placed | None = None
+    scenario: Document | None = None
+    methodology: Document | None = None
+    claims: tuple[Held, ...] = ()
+    activity: bytes | None = None
+    leaf: Placed | None = None
+    held: Held | None = None
+    free: Free | None = None
+
+
+def parse_bundle(data: bytes) -> Bundle:
+    """Read a bundle file; raises `Malformed`."""
+    value = parse_json(data, bytes_max=BUNDLE_BYTES_MAX, depth_max=BUNDLE_DEPTH_MAX)
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise Malformed("format-unknown", where="bundle", format=_name(value, "format"))
+    kind = value.get("kind")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise Malformed("format-unknown", where="bundle", format=_name(value, "kind"))
+    given = fields(value, "bundle", _KINDS[kind])
+    books = given["books"]
+    common: dict[str, Any] = {
+        "kind": kind,
+        "checkpoint": parse_note(given["checkpoint"].encode()),
+        "genesis": _logged(given["genesis"], "genesis"),
+        "seal": _logged(given["seal"], "seal"),
+        "rules": Held.from_json(given["rules"]),
+        "classes": _document(given["classes"], "classes"),
+        "books": None if books is None else Held.from_json(books),
+    }
+    if kind == "free":
+        return Bundle(**common, free=Free.from_json(given["free"]))
+    common |= {
+        "submission": _logged(given["submission"], "submission"),
+        "signer": _signer(given["signer"]),
+    }
+    if kind == "span":
+        leaf = fields(given["leaf"], "leaf", {"position": int, "hash": str, "path": list})
+        return Bundle(
+            **common,
+            leaf=Placed(leaf["position"], parse_hex(leaf["hash"], 32), _path(leaf["path"])),
+            held=Held.from_json(given["held"]),
+        )
+    placed = fields(given["reduction"], "reduction", {"position": int, "data": str, "path": list})
+    activity = given["activity"]
+    return Bundle(
+        **common,
+        reduction=Placed(placed["position"], parse_base64(placed["data"]), _path(placed["path"])),
+        scenario=_document(given["scenario"], "scenario"),
+        methodology=_document(given["methodology"], "methodology"),
+        claims=tuple(map(Held.from_json, given["claims"])),
+        activity=None if activity is None else activity.encode(),
+    )
+
+
+def _name(value: object, field: str) -> str:
+    return str(value.get(field) if isinstance(value, dict) else value)[:40]
+
+
+def _path(value: list[Any]) -> tuple[bytes, ...]:
+    return tuple(parse_hex(item, 32) for item in value)
+
+
+def _logged(value: object, where: str) -> Logged:
+    given = fields(value, where, {"index": int, "data": str, "path": list})
+    statement = parse_statement(parse_base64(given["data"]))
+    return Logged(given["index"], statement, _path(given["path"]))
+
+
+def _document(value: object, where: str) -> Document:
+    given = fields(value, where, {"document": str, "held": dict})
+    return Document(given["document"].encode(), Held.from_json(given["held"]))
+
+
+def _signer(value: object) -> Signer:
+    given = fields(value, "signer", {"key": dict, "key_held": dict, "role_held": dict})
+    return Signer(
+        PublicKey.from_json(given["key"]),
+        Held.from_json(given["key_held"]),
+        Held.from_json(given["role_held"]),
+    )

@@ -1,0 +1,156 @@
+"""The trust policy: whose signatures on a checkpoint are enough (c2sp.org/tlog-policy).
+
+A policy is a text file, a line each, blank lines and lines that start with "#" ignored::
+
+    log <vkey> [<url>]
+    witness <name> <vkey> [<url>]
+    group <name> all|any|<k> <name> …
+    quorum <name>|none
+
+A checkpoint is good if one of the logs has signed it and the quorum has cosigned it: a witness by
+its cosignature, a group by at least k of its members.  Names are defined before they are used, each
+once; a key stands in one line only, and counts once however often it has signed.  Auditors, who
+replay every block, and ordinary witnesses are both "witnesses" here; a policy that wants both puts
+each kind in a group of its own, and requires all groups.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from keys.errors import Malformed, VerificationError
+from keys.notes import Checkpoint, Note, NoteKey, parse_checkpoint, parse_vkey, signed_by
+
+POLICY_BYTES_MAX = 1_048_576
+NONE = "none"
+_COUNT = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
+_SPACE = re.compile(r"[ \t]+")
+
+
+@dataclass(frozen=True)
+class Group:
+    """At least ``least`` of the members."""
+
+    least: int
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What the signatures on a checkpoint amount to."""
+
+    checkpoint: Checkpoint
+    log: NoteKey
+    cosigned_by: tuple[str, ...]
+    """Names of the policy's witnesses that have cosigned."""
+    is_witnessed: bool
+    """Whether the quorum has cosigned; without a quorum, yes."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A trust policy, read."""
+
+    logs: tuple[NoteKey, ...]
+    witnesses: dict[str, NoteKey]
+    groups: dict[str, Group]
+    quorum: str
+
+    def check(self, note: Note) -> Signed:
+        """What ``note`` is worth; raises `VerificationError` unless a log here has signed it."""
+        try:
+            checkpoint = parse_checkpoint(note.text)
+        except Malformed as error:
+            raise VerificationError(error.code, **error.details) from error
+        for log in self.logs:
+            if log.name == checkpoint.origin and signed_by(note, log) is not None:
+                break
+        else:
+            raise VerificationError("checkpoint-log-unknown", origin=checkpoint.origin)
+        cosigned = tuple(
+            name for name, key in self.witnesses.items() if signed_by(note, key) is not None
+        )
+        return Signed(checkpoint, log, cosigned, self._reached(self.quorum, set(cosigned)))
+
+    def _reached(self, name: str, cosigned: set[str]) -> bool:
+        if name == NONE:
+            return True
+        group = self.groups.get(name)
+        if group is None:
+            return name in cosigned
+        return sum(self._reached(member, cosigned) for member in group.members) >= group.least
+
+
+def parse_policy(data: bytes) -> Policy:
+    """Read a policy; raises `Malformed` with the number of the line that is wrong."""
+    if len(data) > POLICY_BYTES_MAX:
+        raise Malformed("policy-line", line=0, reason="the file is too long")
+    if any((byte < 0x20 and byte not in b"\t\n") or byte == 0x7F for byte in data):
+        raise Malformed("policy-line", line=0, reason="it holds a control character")
+    try:
+        lines = data.decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise Malformed("text-not-utf8") from None
+    logs: list[NoteKey] = []
+    witnesses: dict[str, NoteKey] = {}
+    groups: dict[str, Group] = {}
+    quorum = None
+    for number, line in enumerate(lines, 1):
+        words = [word for word in _SPACE.split(line) if word]
+        if not words or words[0].startswith("#"):
+            continue
+        match words:
+            case ["log", vkey] | ["log", vkey, _]:
+                key = _key(number, vkey, False)
+                if any(key.public == known.public for known in logs):
+                    raise _wrong(number, "this log's key stands in the policy already")
+                logs.append(key)
+            case ["witness", name, vkey] | ["witness", name, vkey, _]:
+                _new_name(number, name, witnesses, groups)
+                key = _key(number, vkey, True)
+                if any(key.public == known.public for known in witnesses.values()):
+                    raise _wrong(number, "this witness's key stands in the policy already")
+                witnesses[name] = key
+            case ["group", name, count, *members] if members:
+                _new_name(number, name, witnesses, groups)
+                groups[name] = _group(number, count, members, {*witnesses, *groups})
+            case ["quorum", name] if quorum is None:
+                if name != NONE and name not in witnesses and name not in groups:
+                    raise _wrong(number, f"{name[:40]} is not defined above")
+                quorum = name
+            case _:
+                raise _wrong(number, "it is not a log, witness, group or single quorum line")
+    if quorum is None:
+        raise Malformed("policy-line", line=len(lines), reason="there is no quorum line")
+    return Policy(tuple(logs), witnesses, groups, quorum)
+
+
+def _key(number: int, vkey: str, cosigner: bool) -> NoteKey:
+    try:
+        key = parse_vkey(vkey)
+    except Malformed as error:
+        raise _wrong(number, error.text()) from error
+    if key.cosigner != cosigner:
+        raise _wrong(number, "the key is of the wrong type for its line")
+    return key
+
+
+def _new_name(
+    number: int, name: str, *known: Sequence[str] | dict[str, NoteKey] | dict[str, Group]
+) -> None:
+    if name == NONE or any(name in names for names in known):
+        raise _wrong(number, f"the name {name[:40]} is taken")
+
+
+def _group(number: int, count: str, members: Sequence[str], known: set[str]) -> Group:
+    if len(set(members)) != len(members) or not known.issuperset(members):
+        raise _wrong(number, "a member is named twice, or not defined above")
+    if count in ("all", "any"):
+        return Group(len(members) if count == "all" else 1, tuple(members))
+    if not _COUNT.fullmatch(count) or int(count) > len(members):
+        raise _wrong(number, "the threshold is not 1 to the number of members")
+    return Group(int(count), tuple(members))
+
+
+def _wrong(number: int, reason: str) -> Malformed:
+    return Malformed("policy-line", line=number, reason=reason)
