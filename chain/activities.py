@@ -48,13 +48,13 @@ LINE_FIELDS: Mapping[str, tuple[str, ...]] = {
     "parcel": ("carrier", "number"),
     "bill": ("issuer", "account", "month"),
 }
-_OPTIONAL: Mapping[str, type] = {
+OPTIONAL: Mapping[str, type] = {
     "subject": str,
     "vehicle": str,
     "meter": str,
     "attributes": dict,
     "quantities": dict,
-    **{name: dict for name in LINE_FIELDS},
+    **dict.fromkeys(LINE_FIELDS, dict),
 }
 _SHA256_DIGITS = 64
 _NONCE_DIGITS = range(32, 129)
@@ -83,7 +83,7 @@ def parse_activity(data: bytes) -> Activity:
         parse_json(data, bytes_max=ACTIVITY_BYTES_MAX, depth_max=ACTIVITY_DEPTH_MAX),
         "activity",
         _REQUIRED,
-        _OPTIONAL,
+        OPTIONAL,
     )
     if b"\n" in data or b"\r" in data:
         raise Malformed("activity-line-feed")
@@ -131,7 +131,7 @@ def split_lines(data: bytes) -> list[bytes]:
 
 
 def parse_activities(lines: Sequence[bytes]) -> list[Activity]:
-    """Read a batch; raises `Malformed` with the number of the first line that is not an activity."""
+    """Read a batch; raises `Malformed` with the number of the first bad line."""
     activities = []
     for number, line in enumerate(lines, 1):
         try:

@@ -6,7 +6,7 @@ The registry is a governed document in the ledger; methodologies choose among it
     number      1 to 255, the first byte of its line ids; never reused
     name        how documents call it
     axis        what its integers count: seconds, whole, seats, days, serials, ordinal, index
-    dated       whether each day has a line of its own
+    dated       whether each day has a line of its own: on the axes seconds and seats
     parts       the texts that name a line: name, grammar, and the normaliser that raw
                 identifiers pass through before they become pseudonyms
     longest     the longest span, on a dated line counted over all its days
@@ -30,6 +30,7 @@ from keys.errors import Malformed, VerificationError
 from keys.strict import fields, parse_json
 
 AXES = ("seconds", "whole", "seats", "days", "serials", "ordinal", "index")
+DATED_AXES = ("seconds", "seats")
 PERIODS = ("day", "month", "year")
 _SLUG = re.compile(r"[a-z0-9]+(?:[-.][a-z0-9]+)*", re.ASCII)
 _PSEUDONYM = re.compile(r"[0-9a-f]{32}", re.ASCII)
@@ -170,8 +171,11 @@ def _read_class(value: Any) -> LineClass:
         parts.append((read["name"], read["grammar"], read["normaliser"]))
     if not 1 <= given["number"] <= 255 or not is_slug(name):
         raise Malformed("field-type", where="class", field="number", expected="1 to 255")
-    if given["axis"] not in AXES or (given["axis"] == "seconds" and not given["dated"]):
+    if given["axis"] not in AXES or given["dated"] != (given["axis"] in DATED_AXES):
         raise Malformed("field-type", where=name, field="axis", expected=" or ".join(AXES))
+    # A cap is on a behaviour in a period (`chain.methodologies`).
+    if given["axis"] == "seats" and [grammar for _, grammar, _ in parts][1:2] != ["period"]:
+        raise Malformed("field-type", where=name, field="parts", expected="seats of a period")
     if not 1 <= given["longest"] <= FOREVER:
         raise Malformed("field-type", where=name, field="longest", expected="1 to 2^63 - 1")
     return LineClass(
@@ -182,5 +186,5 @@ def _read_class(value: Any) -> LineClass:
         tuple(parts),
         given["longest"],
         given["claimed_by"],
-        given["stops"],
+        fields(given["stops"], f"class {name}", {"en": str, "zh": str}),
     )

@@ -94,7 +94,8 @@ class Formula:
         low, high = self._bounds(source, quantities, duration)
         #: Least and most that the formula can give, in whole grams.
         self.bounds = (max(int(low // 1), 0), max(int(high // 1), 0))
-        self._constant = low // 1 if low == high else None
+        # A table of equal rows is no constant: an activity may fit none of them.
+        self._constant = low // 1 if isinstance(source, str) else None
 
     def grams(self, activity: Activity, day: int) -> int:
         """The formula's value for an activity, rounded down."""
@@ -134,12 +135,13 @@ class Formula:
         if not isinstance(node, dict) or len(node) != 1:
             raise Malformed("formula-invalid", reason="a node is neither a decimal nor one object")
         [(operation, argument)] = node.items()
-        if operation == "quantity" and argument in quantities:
+        named = isinstance(argument, str)
+        if operation == "quantity" and named and argument in quantities:
             low, high = quantities[argument]
             return Fraction(low), Fraction(high)
         if operation == "duration" and argument == "seconds":
             return Fraction(duration[0]), Fraction(duration[1])
-        if operation == "lookup" and argument in self._tables:
+        if operation == "lookup" and named and argument in self._tables:
             values = self._tables[argument].rows.values()
             return min(values), max(values)
         if operation in ("sum", "product", "difference") and isinstance(argument, list):

@@ -155,7 +155,16 @@ def _classes(draft: Draft, given: Mapping[str, Any]) -> None:
             raise Conflict("class-changed", name=known.name)
     start = draft.state.classes_since
     draft.claim("classes", [], start, draft.next_index, make_holder("classes", old.document))
-    draft.state = replace(draft.state, classes=new, classes_since=draft.next_index)
+    # What is in force is read again, so that an issuer who was added counts from here on.
+    methodologies = {
+        name: tuple(
+            replace(known, document=Methodology(known.document.document, new)) for known in versions
+        )
+        for name, versions in draft.state.methodologies.items()
+    }
+    draft.state = replace(
+        draft.state, classes=new, classes_since=draft.next_index, methodologies=methodologies
+    )
     draft.claim("classes", [], draft.next_index, FOREVER, make_holder("classes", new.document))
 
 

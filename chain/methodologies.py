@@ -11,12 +11,12 @@ As JSON::
     quantities             {name: {"min": …, "max": …}}, integers that the activity must give
     tables                 lookup tables (`chain.formulas`); optional
     grams                  the formula (`chain.formulas`), in grams of CO2 equivalent
-    slots                  {"field": name, "rows": [["05:00", "10:00", text], …]}, the time of day of
-                           ``start`` as a text that names of lines may use; optional
+    slots                  {"field": name, "rows": [["05:00", "10:00", text], …]}, the time of day
+                           of ``start`` as a text that names of lines may use; optional
     claims                 what the reduction claims, in this order: a list of templates
 
-A template is ``{"class": name, "parts": [text, …]}``; in a part, ``{subject}``, ``{ticket.issuer}``,
-``{slot}`` … stand for what the activity gives.  Beside them:
+A template is ``{"class": name, "parts": [text, …]}``; in a part, ``{subject}``,
+``{ticket.issuer}``, ``{slot}`` … stand for what the activity gives.  Beside them:
 
 * on an axis of seconds, ``"span": {"seconds": n}`` claims ``[start, start + n)``, and without it
   ``[start, end)``; ``"guard": g`` widens either by g seconds at both ends, so that two clocks that
@@ -33,13 +33,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chain.activities import Activity
+from chain.activities import OPTIONAL, Activity
 from chain.classes import PERIODS, Classes, LineClass, is_slug
 from chain.formulas import Formula, Table
-from chain.reductions import GRAMS_MAX, Claim, Reduction
+from chain.reductions import CLAIMS_MAX, GRAMS_MAX, Claim, Reduction
 from chain.spans import FOREVER, make_holder, make_line
 from keys.errors import Malformed, Refusal, VerificationError
-from keys.strict import fields, parse_json
+from keys.strict import DAY_MAX, fields, parse_json
 
 METHODOLOGY_BYTES_MAX = 32_768
 GUARD_SECONDS_MAX = 3_600
@@ -102,7 +102,9 @@ class Methodology:
             given["source"], "source", {"standard": str, "table": str, "date": str}
         )
         self.points: int = given["points"]
-        self.tiers = frozenset(given["tiers"])
+        if not all(isinstance(tier, str) for tier in given["tiers"]):
+            raise _wrong("tiers")
+        self.tiers = frozenset[str](given["tiers"])
         self._duration = _bounds("duration", given["duration"])
         self._quantities = {
             name: _bounds(name, value) for name, value in given["quantities"].items()
@@ -141,6 +143,8 @@ class Methodology:
             if not least <= quantities.get(name, -1) <= most:
                 raise Refusal("quantity-out-of-bounds", name=name, bounds=(least, most))
         day = self.calendar.day(start)
+        if not 0 <= day <= DAY_MAX:
+            raise Refusal("span-beyond-calendar")
         grams = self._formula.grams(activity, day)
         if grams < 1:
             raise Refusal("no-reduction", grams=grams)
@@ -148,6 +152,8 @@ class Methodology:
         for template in self.templates:
             if template.optional is None or template.optional in given:
                 claims += self._claim(template, given, start, end, day)
+        if len(claims) > CLAIMS_MAX:
+            raise Refusal("too-many-claims", count=len(claims), limit=CLAIMS_MAX)
         return Reduction.make(
             platform, given["scenario"], self.version, day, grams, tuple(claims), activity.digest
         )
@@ -162,11 +168,16 @@ class Methodology:
             return [Claim(make_line(of.number, parts), 0, FOREVER)]
         if of.axis == "seats":
             last = self.calendar.period_end(day, template.period)
+            if last > DAY_MAX:
+                raise Refusal("span-beyond-calendar")
             return [Claim(make_line(of.number, parts, last))]
         until = end if template.seconds is None else start + template.seconds
         first, last = start - template.guard, until + template.guard
         if not 0 <= first < last or last - first > of.longest:
             raise Refusal("span-too-long", name=of.name, seconds=last - first, limit=of.longest)
+        # Looked at before the cut, which takes a step for each day.
+        if self.calendar.day(first) < 0 or self.calendar.day(last - 1) > DAY_MAX:
+            raise Refusal("span-beyond-calendar")
         pieces = self.calendar.cut(first, last)
         return [Claim(make_line(of.number, parts, d), s, e) for d, s, e in pieces]
 
@@ -201,8 +212,8 @@ class Methodology:
         """Raise `VerificationError` unless a reduction is one that this methodology can give.
 
         Its grams are within bounds and its claims are exactly those of the templates: their
-        classes, their order, their lengths, each cut at midnight and nowhere else.  Returns for
-        each claim the seats of its cap, or None.
+        classes, their order, their lengths, each cut at midnight and nowhere else, no two on one
+        line.  Returns for each claim the seats of its cap, or None.
         """
         least, most = self.grams_bounds
         if reduction.version != self.version:
@@ -220,6 +231,8 @@ class Methodology:
             at += taken
         if at != len(claims):
             raise VerificationError("reduction-claim-extra", count=len(claims) - at)
+        if len({claim.line for claim in claims}) != len(claims):
+            raise VerificationError("reduction-claim-twice")
         return limits
 
     def _match(self, template: Template, claims: Sequence[Claim], at: int, day: int) -> int:
@@ -257,7 +270,11 @@ class Methodology:
         if template.seconds is not None:
             low = high = template.seconds
         length = last - first - 2 * template.guard
-        if not low <= length <= high or self.calendar.day(first + template.guard) != day:
+        if (
+            not low <= length <= high
+            or last - first > of.longest
+            or self.calendar.day(first + template.guard) != day
+        ):
             raise VerificationError("reduction-claim", name=of.name)
         return taken
 
@@ -271,7 +288,12 @@ class Methodology:
             {"span": dict, "guard": int, "seats": int, "optional": str},
         )
         of = self.classes.named(given["class"])
-        if of.claimed_by != "reduction" or len(given["parts"]) != len(of.parts):
+        if (
+            of.claimed_by != "reduction"
+            or of.axis not in ("seconds", "whole", "seats")
+            or len(given["parts"]) != len(of.parts)
+            or given.get("optional", "subject") not in OPTIONAL
+        ):
             raise _wrong(f"claim on {of.name}")
         parts = tuple(given["parts"])
         for part in parts:

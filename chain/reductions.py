@@ -1,12 +1,12 @@
-"""Reductions: what an activity becomes under its methodology; members see them, anyone their hashes.
+"""Reductions: what an activity becomes under its methodology.  Members see them, all their hashes.
 
 A reduction is the deterministic CBOR (RFC 8949, section 4.2.1) of::
 
     [1, platform, scenario, methodology version, day of its start, grams, [claim, …], digest]
 
-where a claim is ``[day, line_id (22 bytes), start, end]``, or ``[day, line_id]`` on a cap, where the
-rules give it the lowest free seat; ``digest`` is its activity's.  Its leaf hash is
-``SHA-256(0x00 ‖ bytes)``; its holder in the register is that of kind "reduction" over the leaf hash.
+where a claim is ``[day, line_id (22 bytes), start, end]``, or ``[day, line_id]`` on a cap, where
+the rules give it the lowest free seat; ``digest`` is its activity's.  Its leaf hash is
+``SHA-256(0x00 ‖ bytes)``; its holder in the register is that of kind "reduction" over the leaf.
 A file of reductions is each one's length (2 bytes) and its bytes, one after the other.
 """
 

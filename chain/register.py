@@ -90,12 +90,12 @@ class Page:
 
     def put(self, place: int, key: bytes, item: bytes) -> None:
         """Insert an item at ``place``."""
-        self.keys.insert(place, key)
+        keys = self.keys
+        self.commons.insert(place, common_bits(keys[place - 1], key) if place else 0)
+        keys.insert(place, key)
         self.items.insert(place, item)
-        self.commons.insert(place, 0)
         self.nodes.insert(place, EMPTY_ROOT)
         self.touched.insert(place, 1)
-        self._part(place)
         self._part(place + 1)
 
     def drop(self, place: int) -> None:
@@ -144,7 +144,7 @@ class Page:
             self.commons[place] = common_bits(keys[place - 1], keys[place]) if place else 0
 
     def split(self, low: int, high: int) -> tuple[int, int]:
-        """(bits, place): the node at the top of items ``low`` to ``high`` parts them at ``place``."""
+        """(bits, place): the top node over items ``low`` to ``high`` parts them at ``place``."""
         bits = min(self.commons[low + 1 : high])
         return bits, self.commons.index(bits, low + 1, high)
 
@@ -156,6 +156,8 @@ class Page:
 
     def rehash(self) -> bytes:
         """Compute the hashes above all touched items; returns the hash of the whole page."""
+        if self.touched.count(1) == 1:
+            return self._rehash_one(self.touched.index(1))
         keys, items, commons, nodes = self.keys, self.items, self.commons, self.nodes
         find = self.touched.find
 
@@ -178,6 +180,33 @@ class Page:
         top = climb(0, len(keys))
         self.touched = bytearray(len(keys))
         return top
+
+    def _rehash_one(self, place: int) -> bytes:
+        """The same above a single touched item, which is what most pages of a large tree have."""
+        keys, items, commons, nodes = self.keys, self.items, self.commons, self.nodes
+        index = commons.index
+        steps = []
+        low, high = 0, len(keys)
+        while high - low > 1:
+            bits = min(commons[low + 1 : high])
+            part = index(bits, low + 1, high)
+            if place < part:
+                steps.append((bits, part, part, high))
+                high = part
+            else:
+                steps.append((bits, part, low, part))
+                low = part
+        key = keys[place]
+        digest = _item_hash(key, items[place])
+        for bits, part, low, high in reversed(steps):
+            if high - low > 1:
+                sibling = nodes[index(min(commons[low + 1 : high]), low + 1, high)]
+            else:
+                sibling = _item_hash(keys[low], items[low])
+            pair = digest + sibling if place < part else sibling + digest
+            nodes[part] = digest = sha256(node_head(bits, key) + pair).digest()
+        self.touched[place] = 0
+        return digest
 
 
 def _item_hash(key: bytes, item: bytes) -> bytes:
@@ -258,6 +287,7 @@ class Register:
     def overlapping(self, wanted: Sequence[tuple[bytes, int, int]]) -> list[list[Span]]:
         """For each (line, start, end), the live spans on that line that overlap, last one first."""
         found: list[list[Span]] = [[] for _ in wanted]
+        ends = [line + end.to_bytes(8) for line, _, end in wanted]
         self._fetch({ROOT_PAGE})
         level: dict[int, list[int]] = {ROOT_PAGE: list(range(len(wanted)))}
         while level:
@@ -266,16 +296,16 @@ class Register:
                 page = self._pages[number]
                 keys, items = page.keys, page.items
                 for query in queries:
-                    line, start, end = wanted[query]
-                    place = bisect_left(keys, line + end.to_bytes(8)) - 1
+                    line, start, _ = wanted[query]
+                    place = bisect_left(keys, ends[query]) - 1
                     while place >= 0:
                         key, item = keys[place], items[place]
                         if item[0] & _STUB:
                             if item[1] >= LINE_BITS:
                                 if key[:LINE_SIZE] == line:
                                     # A line so long that it has pages of its own.
-                                    found[query] = list(self._overlapping_long(line, start, end))
-                            elif common_bits(key[:LINE_SIZE], line) >= item[1]:
+                                    found[query] = list(self._overlapping_long(*wanted[query]))
+                            elif _is_below(line, key, item[1]):
                                 below.setdefault(_below(item), []).append(query)
                             break
                         if key[:LINE_SIZE] != line or int.from_bytes(item[:8]) <= start:
@@ -346,9 +376,11 @@ class Register:
             if place >= 0:
                 here = items[place]
                 if here[0] & _STUB:
-                    if common_bits(key, keys[place]) >= here[1]:
-                        last = _last_below(keys[place], here[1])
-                        until = bisect_right(changes, last, low, high, key=_first)
+                    if _is_below(key, keys[place], here[1]):
+                        until = low + 1
+                        if until < high and _is_below(changes[until][0], keys[place], here[1]):
+                            last = _last_below(keys[place], here[1])
+                            until = bisect_right(changes, last, until, high, key=_first)
                         self._enter(_below(here), changes, low, until)
                         page.touched[place] = 1
                         low = until
@@ -377,8 +409,8 @@ class Register:
                 page.touched = bytearray(len(page.keys))
         return page.hash(0, len(page.keys)) if page.keys else EMPTY_ROOT
 
-    def _settle(self, page: Page) -> None:
-        """Bring the page's stubs and its hashes up to date; it may be too long afterwards."""
+    def _settle(self, page: Page) -> bytes:
+        """Bring the page up to date and give its hash; it may be too long afterwards."""
         rfind = page.touched.rfind
         place = rfind(1)
         while place >= 0:
@@ -387,22 +419,22 @@ class Register:
                 self._settle_stub(page, place, _below(item))
                 rfind = page.touched.rfind
             place = rfind(1, 0, place)
-        if page.keys:
-            page.rehash()
         page.stale = False
+        return page.rehash() if page.keys else EMPTY_ROOT
 
     def _settle_stub(self, page: Page, place: int, number: int) -> None:
         child = self._page(number)
         if not child.stale:
             return
-        self._settle(child)
+        digest = self._settle(child)
         count = len(child.keys)
         if count == 0:
             page.drop(place)
         elif count == 1:
             page.keys[place], page.items[place] = child.keys[0], child.items[0]
         elif count <= PAGE_ITEMS_MAX:
-            page.keys[place], page.items[place] = self._stub_of(number, child)
+            # After a removal the prefix may be longer; the shorter one still covers the page.
+            page.items[place] = page.items[place][:8] + digest
         else:
             page.replace(place, *self._parts(child, number))
         if count <= 1:
@@ -524,6 +556,15 @@ class Register:
             bits, prefix(bits, page.keys[low]), page.hash(low, place), page.hash(place, high)
         )
         return Free(line, start, end, Absent(path, inner))
+
+
+def _is_below(key: bytes, top: bytes, bits: int) -> bool:
+    """Whether ``key`` begins with the first ``bits`` bits of ``top``."""
+    whole = bits >> 3
+    if key[:whole] != top[:whole]:
+        return False
+    rest = bits & 7
+    return not rest or (key[whole] ^ top[whole]) >> (8 - rest) == 0
 
 
 def _first(change: tuple[bytes, bytes | None]) -> bytes:

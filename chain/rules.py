@@ -27,6 +27,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chain import merkle
+from chain.blocks import log_key
 from chain.calendar import OFFSET_SECONDS_MAX, Calendar
 from chain.classes import Classes
 from chain.governance import enact, read_actions
@@ -37,7 +38,7 @@ from chain.state import Genesis, Proposal, State, View
 from keys.errors import Conflict, Malformed, NotAllowed, VerificationError
 from keys.participants import Role
 from keys.statements import Statement
-from keys.strict import fields, parse_date, parse_hex
+from keys.strict import DAY_MAX, dump_date, fields, parse_date, parse_hex
 
 RULES_VERSION = 1
 FUTURE_DAYS_MAX = 1
@@ -159,15 +160,16 @@ def _genesis(statement: Statement) -> Effects:
     state = State(genesis, classes, body["threshold"], time=body["time"], closed_until=first_day)
     state, put = enact(state, read_actions(body["actions"]), founding=True)
     _check_issuer(state, statement)
+    # Checkpoints are signed in its name.
+    log_key(genesis.origin, state.participants[statement.issuer].keys[0].public)
     governors = [p for p in state.participants.values() if p.has_role(Role.GOVERNOR, 0)]
     if len(governors) < state.threshold:
         raise Malformed("genesis-threshold", governors=len(governors), threshold=state.threshold)
     if first_day:
         books = Span(classes.line("books", []), 0, first_day, make_holder("books", b""))
         put.append(books)
-    put.append(
-        Span(classes.line("classes", []), 0, FOREVER, make_holder("classes", classes.document))
-    )
+    document = state.classes.document
+    put.append(Span(classes.line("classes", []), 0, FOREVER, make_holder("classes", document)))
     put.append(Span(classes.line("rules", []), 0, FOREVER, rules_holder(RULES_VERSION)))
     return Effects(replace(state, index=1), put)
 
@@ -228,7 +230,7 @@ def _submission(state: State, entry: Entry, view: View) -> Effects:
     outcomes: list[Refused | None] = []
     for reduction, seats in zip(reductions, limits, strict=True):
         spans: list[Span] = []
-        refused = None
+        refused = _check_day(state, reduction.day, 0)
         for place, (claim, limit) in enumerate(zip(reduction.claims, seats, strict=True)):
             met = next(found)
             if refused is None:
@@ -288,13 +290,26 @@ def governing_methodology(state: State, platform: str, scenario_id: str, day: in
     """The methodology by which ``platform`` may report on ``day``; raises `NotAllowed`."""
     scenario = state.scenario(scenario_id, day)
     if scenario is None:
-        raise NotAllowed("scenario-not-in-force", scenario=scenario_id, day=day)
+        raise NotAllowed("scenario-not-in-force", scenario=scenario_id, day=_date(day))
     if platform not in scenario.platforms:
         raise NotAllowed("platform-not-admitted", scenario=scenario_id, platform=platform)
     methodology = state.methodology(scenario.methodology, day)
     if methodology is None:
-        raise NotAllowed("methodology-not-in-force", id=scenario.methodology, day=day)
+        raise NotAllowed("methodology-not-in-force", id=scenario.methodology, day=_date(day))
     return methodology
+
+
+def _date(day: int) -> str:
+    return dump_date(day) if 0 <= day <= DAY_MAX else str(day)
+
+
+def _check_day(state: State, day: int, place: int) -> Refused | None:
+    """Why nothing can be recorded on a day, for the claim at ``place``."""
+    if day < state.closed_until:
+        return Refused("day-closed", place, day=day)
+    if day > state.today + FUTURE_DAYS_MAX:
+        return Refused("day-not-begun", place, day=day)
+    return None
 
 
 def _claim(
@@ -308,12 +323,11 @@ def _claim(
 ) -> Span | Refused:
     """The span that a claim gets, or why it gets none."""
     day = claim.day
-    if state.classes.by_number[claim.line[2]].dated:
-        if day < state.closed_until:
-            return Refused("day-closed", place, day=day)
-        # The day of a cap is the last of its period and may well be to come.
-        if limit is None and day > state.today + FUTURE_DAYS_MAX:
-            return Refused("day-not-begun", place, day=day)
+    # The day of a cap is the last of its period: it is not past, and may well be to come.
+    if limit is None and state.classes.by_number[claim.line[2]].dated:
+        shut = _check_day(state, day, place)
+        if shut is not None:
+            return shut
     if claim.start is not None and claim.end is not None:
         other = met[0] if met else fresh.overlap(claim.line, claim.start, claim.end)
         if other is not None:
@@ -351,29 +365,42 @@ class _Fresh:
         return {span.start for span in self._lines.get(line, ())}
 
 
-def _void(state: State, entry: Entry, view: View) -> Effects:
-    body = fields(entry.statement.body, "void", {"format": int, "reason": str, "reductions": list})
+def void_list(statement: Statement) -> list[tuple[int, int, bytes]]:
+    """The reductions that a void names; raises `Malformed`.
+
+    format 1; reason: text; reductions: a list of {index: of the submission in the log, position:
+    in it, holder: 32 bytes in hexadecimal}.
+    """
+    body = fields(statement.body, "void", {"format": int, "reason": str, "reductions": list})
     if body["format"] != 1:
         raise Malformed("format-unknown", where="void", format=body["format"])
-    named = [
-        parse_hex(
-            fields(item, "void", {"index": int, "position": int, "holder": str})["holder"], 32
-        )
-        for item in body["reductions"]
-    ]
-    if not named or len(set(named)) != len(named) or len(named) != len(entry.reductions):
+    named = []
+    for item in body["reductions"]:
+        given = fields(item, "void", {"index": int, "position": int, "holder": str})
+        if given["index"] < 0 or given["position"] < 0:
+            raise Malformed("void-list")
+        named.append((given["index"], given["position"], parse_hex(given["holder"], 32)))
+    if not named or len({holder for _, _, holder in named}) != len(named):
+        raise Malformed("void-list")
+    return named
+
+
+def _void(state: State, entry: Entry, view: View) -> Effects:
+    named = void_list(entry.statement)
+    if len(named) != len(entry.reductions):
         raise Malformed("void-list")
     issuer = state.participants[entry.statement.issuer]
     may_any = any(issuer.has_role(r, state.index) for r in (Role.GOVERNOR, Role.VERIFIER))
     drop: list[Span] = []
-    for holder, reduction in zip(named, entry.reductions, strict=True):
+    for (_, _, holder), reduction in zip(named, entry.reductions, strict=True):
         if reduction.holder != holder:
             raise Malformed("void-list")
         if not may_any and reduction.platform != issuer.id:
             raise NotAllowed("void-not-own", participant=issuer.id)
-        for claim in reduction.claims:
-            if state.classes.by_number[claim.line[2]].dated and claim.day < state.closed_until:
-                raise Conflict("void-day-closed", day=claim.day)
+        dated = state.classes.by_number
+        for day in (reduction.day, *(c.day for c in reduction.claims if dated[c.line[2]].dated)):
+            if day < state.closed_until:
+                raise Conflict("void-day-closed", day=_date(day))
         wanted = [(c.line, c.start or 0, c.end or FOREVER) for c in reduction.claims]
         held = [
             span for spans in view.overlapping(wanted) for span in spans if span.holder == holder

@@ -11,6 +11,7 @@ was done.  A second sequencer that commits first makes this one fail on the bloc
 begin again from what it finds.
 """
 
+import gc
 import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,7 @@ from chain.merkle import Frontier, leaf_hashes
 from chain.receipts import make_receipt, sign_tree
 from chain.reductions import Reduction, dump_reductions, total_grams
 from chain.register import ROOT_PAGE, Register
-from chain.rules import Effects, Entry, Refused, apply
+from chain.rules import Effects, Entry, Refused, apply, void_list
 from chain.spans import Span
 from chain.state import State
 from chain.store.ledger import (
@@ -36,7 +37,7 @@ from chain.store.ledger import (
     activities_path,
     reductions_path,
 )
-from keys.errors import Conflict, Fault, Refusal, Usage
+from keys.errors import Conflict, Fault, Malformed, Refusal, Usage
 from keys.signer import Signer
 from keys.statements import Statement, parse_statement
 from keys.strict import parse_json
@@ -125,6 +126,10 @@ class Sequencer:
 
     def post(self, statements: Sequence[Statement]) -> None:
         """Keep other statements for a block; when this returns they survive a crash."""
+        for statement in statements:
+            # Submissions come with their reductions, and seals are made here alone.
+            if statement.kind in ("submission", "seal"):
+                raise Malformed("kind-unknown", kind=statement.kind)
         self._enqueue(statements, {})
 
     def _enqueue(self, statements: Sequence[Statement], files: Mapping[str, bytes]) -> None:
@@ -140,6 +145,10 @@ class Sequencer:
 
         time: unix seconds; a clock that went back is taken for the last seal's time.
         """
+        # What a block makes lives on in its pages, and none of it in cycles: to search it for
+        # garbage meanwhile would cost a quarter of the time.
+        collecting = gc.isenabled()
+        gc.disable()
         try:
             return self._seal(time)
         except IntegrityError as error:
@@ -148,6 +157,9 @@ class Sequencer:
         except BaseException:
             self._memory = None
             raise
+        finally:
+            if collecting:
+                gc.enable()
 
     def seal_all(self, time: int) -> list[Head]:
         """Seal until nothing waits; the blocks made."""
@@ -163,9 +175,12 @@ class Sequencer:
             waiting = snapshot.pending(BLOCK_STATEMENTS_MAX)
             statements = [parse_statement(item.data) for item in waiting]
             known = snapshot.known([statement.id for statement in statements])
+            head = snapshot.head()
         if not waiting:
             return None
         state = memory.state
+        if head is not None and (state is None or head.height != state.height):
+            raise Conflict("sequencer-overtaken")
         if state is not None and time - state.time > CLOCK_LAG_SECONDS_MAX:
             # The rules must not judge today's statements by last week's clock.
             self._finish(_Draft(memory, known), time)
@@ -176,7 +191,7 @@ class Sequencer:
                 break
             draft.take(item, statement, self)
         if not draft.statements:
-            self.store.refuse(draft.refused)
+            self.store.dismiss(draft.done, draft.refused)
             return self._seal(time)
         return self._finish(draft, time)
 
@@ -239,12 +254,12 @@ class Sequencer:
     def _named_by_void(self, statement: Statement) -> list[Reduction]:
         named = []
         with self.store.snapshot() as snapshot:
-            for item in statement.body["reductions"]:
+            for index, position, _ in void_list(statement):
                 try:
-                    submission = snapshot.statement(item["index"])
+                    submission = snapshot.statement(index)
                     root = bytes.fromhex(submission.body["root"])
-                    named.append(self.store.reductions(root)[item["position"]])
-                except (KeyError, TypeError, IndexError, Usage):
+                    named.append(self.store.reductions(root)[position])
+                except (KeyError, IndexError, Usage):
                     raise Conflict("void-list") from None
         return named
 

@@ -213,8 +213,383 @@ TEXTS: dict[str, tuple[str, str]] = {
         "日志 {origin} 没有为在回执所述位置含有该条目的树签名。",
     ),
     # --- spans, the register and its proofs ---
+    "span-invalid": (
+        "The proof speaks of a span that cannot be: its start, end, line or holder is out of form.",
+        "证明所述的区间不可能存在：其起点、终点、线或持有者不合格式。",
+    ),
+    "held-root-differs": (
+        "The register under this root does not hold this span for this holder.",
+        "此根之下的登记册并未记载该持有者占有这一区间。",
+    ),
+    "free-root-differs": (
+        "The proof that the stretch is free belongs to another register root.",
+        "证明该区段空闲的凭据属于另一个登记册根。",
+    ),
+    "free-evidence-missing": (
+        "The proof calls the stretch free but shows neither the span before nor the one after.",
+        "证明称该区段空闲，却既未出示之前的区间，也未出示之后的区间。",
+    ),
+    "neighbour-overlaps": (
+        "The span that the proof shows beside this stretch reaches into it, or is on its wrong "
+        "side.",
+        "证明所示的相邻区间侵入该区段，或位于错误的一侧。",
+    ),
+    "neighbour-root-differs": (
+        "The span that the proof shows as a neighbour is not in the register under this root.",
+        "证明所示的相邻区间不在此根之下的登记册中。",
+    ),
+    "neighbour-left-out": (
+        "The line has a further span on the side where the proof shows none.",
+        "在证明未出示相邻区间的一侧，该线上还有别的区间。",
+    ),
+    "neighbour-not-adjacent": (
+        "The two spans that the proof shows side by side can have others between them.",
+        "证明所示的两个相邻区间之间可能还有其他区间。",
+    ),
+    "path-not-descending": (
+        "A path in the proof does not lead down the register: its bit lengths must increase, and "
+        "stay below 256.",
+        "证明中的路径并非沿登记册逐级向下：各步的位长必须递增，且小于 256。",
+    ),
+    "path-sibling-invalid": (
+        "A path in the proof has a sibling that is empty or is not 32 bytes.",
+        "证明中的路径含有为空或不是 32 字节的兄弟节点。",
+    ),
+    "absent-path-too-long": (
+        "The proof that the line is absent passes through a node within some line; it has to end "
+        "above.",
+        "证明该线不存在的路径穿过了某条线内部的节点；它必须在其上方结束。",
+    ),
+    "absent-end-invalid": (
+        "What stands at the end of the proof of absence does not contradict the line, or is out "
+        "of form.",
+        "不存在证明末端的节点与该线并不矛盾，或不合格式。",
+    ),
+    "span-not-held": (
+        "No live span of this line starts here; there is nothing to prove held.",
+        "该线上没有从此处开始的有效区间，无可证明的占有。",
+    ),
+    "span-not-free": (
+        "A live span overlaps this stretch; it cannot be proved free.",
+        "有效区间与该区段重叠，无法证明其空闲。",
+    ),
+    "span-not-there": (
+        "The register lost its order: the span {key} was to be removed or shown, and is not there.",
+        "登记册次序错乱：需要移除或出示的区间 {key} 不存在。",
+    ),
+    "page-missing": (
+        "The stored page {page} of the register is missing; restore the ledger's database.",
+        "登记册的存储页 {page} 缺失；请恢复账本数据库。",
+    ),
+    "page-corrupt": (
+        "A stored page of the register is damaged; restore the ledger's database.",
+        "登记册的某个存储页已损坏；请恢复账本数据库。",
+    ),
     # --- classes, methodologies, activities, reductions ---
+    "class-unknown": ("There is no class of lines {name!r}.", "没有名为 {name!r} 的线类。"),
+    "class-twice": (
+        "Two classes of lines share a number or a name.",
+        "有两个线类使用了相同的编号或名称。",
+    ),
+    "line-parts": (
+        "A line of the class {name} is named by {count} parts.",
+        "{name} 类的线由 {count} 个部分命名。",
+    ),
+    "line-part": (
+        "{value!r} cannot be the part {part!r} in the name of a line of the class {name}.",
+        "{value!r} 不能用作 {name} 类线名的 {part!r} 部分。",
+    ),
+    "line-day": (
+        "A line of the class {name} has a day where it should have none, or lacks one.",
+        "{name} 类的线多了日期，或缺少日期。",
+    ),
+    "issuer-unknown": (
+        "{issuer!r} is not on the governed list of issuers of the class {name}.",
+        "{issuer!r} 不在 {name} 类的受治理发行方名单上。",
+    ),
+    "span-day": (
+        "Lines of the class {name} are not dated, but this one names a day.",
+        "{name} 类的线不带日期，而此线带有日期。",
+    ),
+    "span-class": (
+        "On a line of the class {name} there can be no span {start} to {end}.",
+        "{name} 类的线上不可能有 {start} 至 {end} 的区间。",
+    ),
+    "activity-line-feed": (
+        "An activity stands on one line; this one holds a line feed or a carriage return.",
+        "每个活动占一行；此活动含有换行符或回车符。",
+    ),
+    "activity-invalid": (
+        "The activity in line {line} is not accepted: {reason}",
+        "第 {line} 行的活动不被接受：{reason}",
+    ),
+    "formula-invalid": ("The formula cannot be used: {reason}.", "公式无法使用：{reason}。"),
+    "table-row-missing": (
+        "No row of the table over {fields} matches {values}.",
+        "按 {fields} 查表，没有与 {values} 相符的行。",
+    ),
+    "methodology-invalid": (
+        "The methodology cannot be used; this part is wrong: {what}.",
+        "方法学无法使用，有误的部分：{what}。",
+    ),
+    "methodology-claims-nothing": (
+        "The methodology {id} does not claim, from every activity, a line that pins down the "
+        "event; without one, nothing would keep it from being counted twice.",
+        "方法学 {id} 未对每个活动主张能锁定该事件的线；缺少它便无法防止重复计入。",
+    ),
+    "tier-not-counted": (
+        "The methodology {id} does not count evidence of the tier {tier!r}.",
+        "方法学 {id} 不计入等级为 {tier!r} 的证据。",
+    ),
+    "duration-out-of-bounds": (
+        "The activity lasted {seconds} seconds; what counts is {bounds}, least and most.",
+        "活动持续 {seconds} 秒；计入的上下限为 {bounds}。",
+    ),
+    "quantity-out-of-bounds": (
+        "The quantity {name!r} is missing, or is not within {bounds}, least and most.",
+        "数量 {name!r} 缺失，或不在上下限 {bounds} 之内。",
+    ),
+    "no-reduction": (
+        "By its methodology the activity saves {grams} g, which is no reduction.",
+        "按其方法学，该活动减排 {grams} 克，不构成减排量。",
+    ),
+    "activity-field-missing": (
+        "The activity does not give {field!r}, which the methodology {id} needs.",
+        "活动未提供方法学 {id} 所需的 {field!r}。",
+    ),
+    "outside-slots": (
+        "The activity begins at a time of day that the methodology {id} does not count.",
+        "活动开始的时刻不在方法学 {id} 的计入时段内。",
+    ),
+    "span-too-long": (
+        "The activity would claim {seconds} seconds on a line of the class {name}; it must be at "
+        "least 1 and at most {limit}.",
+        "活动将在 {name} 类的线上主张 {seconds} 秒；须至少 1 秒、至多 {limit} 秒。",
+    ),
+    "span-beyond-calendar": (
+        "The activity reaches beyond the days that the ledger can number, 1970 to 2149.",
+        "活动超出账本可编号的日期范围（1970 至 2149 年）。",
+    ),
+    "too-many-claims": (
+        "The activity would make {count} claims; a reduction has at most {limit}.",
+        "活动将产生 {count} 项主张；一笔减排量最多 {limit} 项。",
+    ),
+    "reduction-malformed": (
+        "The bytes are not a reduction in its one form: {reason}.",
+        "字节不是减排量的唯一规范形式：{reason}。",
+    ),
+    "reduction-version": (
+        "The reduction names version {version} of its methodology, which is not the one in force.",
+        "减排量所列的方法学第 {version} 版并非当时有效的版本。",
+    ),
+    "reduction-grams": (
+        "The reduction has {grams} g; its methodology allows {bounds}, least and most.",
+        "减排量为 {grams} 克；其方法学允许的上下限为 {bounds}。",
+    ),
+    "reduction-class-missing": (
+        "The reduction lacks the claim of the class {name} that its methodology demands.",
+        "减排量缺少其方法学要求的 {name} 类主张。",
+    ),
+    "reduction-claim": (
+        "The claim of the class {name} is not one that the methodology can give for that day.",
+        "{name} 类的主张不是该方法学在当日所能给出的。",
+    ),
+    "reduction-claim-extra": (
+        "The reduction makes {count} claims more than its methodology demands.",
+        "减排量比其方法学所要求的多出 {count} 项主张。",
+    ),
+    "reduction-claim-twice": (
+        "The reduction claims twice on one line.",
+        "减排量在同一条线上主张了两次。",
+    ),
+    "scenario-period": (
+        "The crediting period of the scenario {id} is empty, or the definition begins outside it.",
+        "场景 {id} 的计入期为空，或其定义不在计入期内生效。",
+    ),
+    "span-taken": (
+        "On {day}, the stretch {start} to {end} is already claimed by a reduction of {platform}.",
+        "{day} 的 {start} 至 {end} 区间已由 {platform} 的一笔减排量占用。",
+    ),
+    "cap-full": (
+        "No more of this behaviour counts in the period that ends on {day}: every seat is taken.",
+        "截至 {day} 的周期内，该行为的计入次数已满。",
+    ),
+    "day-closed": (
+        "The books of {day} are closed: nothing can be recorded on that day any more.",
+        "{day} 的账目已结清，不能再登记。",
+    ),
+    "day-not-begun": (
+        "{day} is still to come by the ledger's clock.",
+        "按账本时钟，{day} 尚未到来。",
+    ),
     # --- statements, rules, sequencing ---
+    "format-unknown": (
+        "This version does not know the format {format} of: {where}.",
+        "此版本不认识 {where} 的格式 {format}。",
+    ),
+    "kind-unknown": (
+        "A statement of the kind {kind!r} cannot be taken in here.",
+        "此处不接受种类为 {kind!r} 的声明。",
+    ),
+    "statement-known": ("The statement {id} is in the log already.", "声明 {id} 已在日志中。"),
+    "statement-other-ledger": (
+        "The statement was made for another ledger.",
+        "该声明是为另一账本所作。",
+    ),
+    "statement-expired": (
+        "The statement expired at {expires} (unix seconds); the ledger's clock stands at {time}. "
+        "Sign it again with a later expiry.",
+        "声明已于 {expires}（Unix 秒）失效，账本时钟为 {time}；请以更晚的失效时间重新签署。",
+    ),
+    "statement-not-known": (
+        "The ledger does not know the statement {id}: it neither stands in the log nor waits.",
+        "账本不知有声明 {id}：它既不在日志中，也不在等待。",
+    ),
+    "statement-unknown": ("The log has no entry {index}.", "日志没有第 {index} 号条目。"),
+    "participant-unknown": (
+        "No participant {participant!r} is enrolled.",
+        "没有登记参与方 {participant!r}。",
+    ),
+    "participant-known": (
+        "The participant {participant} is enrolled already.",
+        "参与方 {participant} 已经登记。",
+    ),
+    "signature-invalid": (
+        "The signature is not by the key that {participant} has at log index {index}.",
+        "签名并非出自 {participant} 在日志序号 {index} 处的有效密钥。",
+    ),
+    "role-missing": (
+        "{participant} has no role that may sign a statement of the kind {kind!r}.",
+        "{participant} 没有可签署 {kind!r} 类声明的角色。",
+    ),
+    "role-unknown": ("There is no role {role!r}.", "没有角色 {role!r}。"),
+    "genesis-first": (
+        "The first statement of a ledger is its genesis, and this is another kind.",
+        "账本的第一份声明须为创世声明，而此声明是其他种类。",
+    ),
+    "genesis-missing": ("The ledger has no genesis yet.", "账本尚无创世声明。"),
+    "genesis-bounds": (
+        "A number in the genesis is out of bounds.",
+        "创世声明中有数值超出范围。",
+    ),
+    "genesis-threshold": (
+        "The genesis asks for {threshold} governors to approve, but enrols {governors}.",
+        "创世声明要求 {threshold} 名治理方批准，但只登记了 {governors} 名。",
+    ),
+    "action-unknown": (
+        "Governance knows no action {action!r}.",
+        "治理中没有 {action!r} 这一动作。",
+    ),
+    "proposal-unknown": (
+        "No proposal {proposal} waits: it never was made, has been enacted, or has expired.",
+        "没有等待中的提案 {proposal}：从未提出、已经生效或已经失效。",
+    ),
+    "approval-twice": (
+        "{participant} has approved this proposal already.",
+        "{participant} 已批准过该提案。",
+    ),
+    "consumes-differs": (
+        "The action must name, as what it consumes, the holder {expected} of the span that it "
+        "changes.",
+        "该动作须以 consumes 指明其所改区间的持有者 {expected}。",
+    ),
+    "class-changed": (
+        "The new registry drops the class {name}, or changes what claimed lines rest on; classes "
+        "can only be added.",
+        "新登记删除了线类 {name}，或改动了已有主张所依据的内容；线类只能新增。",
+    ),
+    "document-retroactive": (
+        "The new version of {id} would change days that have begun, or one that is to come first.",
+        "{id} 的新版本会改动已经开始的日期，或先于尚未生效的前一版本。",
+    ),
+    "methodology-retroactive": (
+        "The methodology {id} can be in force from tomorrow by the ledger's clock, and not before.",
+        "方法学 {id} 最早自账本时钟的次日起生效。",
+    ),
+    "methodology-version": (
+        "The next version of the methodology {id} is {expected}.",
+        "方法学 {id} 的下一版本号应为 {expected}。",
+    ),
+    "methodology-unknown": (
+        "No methodology {id!r} has been published.",
+        "尚未发布方法学 {id!r}。",
+    ),
+    "methodology-not-in-force": (
+        "No version of the methodology {id} is in force on {day}.",
+        "{day} 没有任何版本的方法学 {id} 有效。",
+    ),
+    "scenario-not-in-force": (
+        "The scenario {scenario!r} is not in force on {day}.",
+        "场景 {scenario!r} 在 {day} 无效。",
+    ),
+    "platform-not-admitted": (
+        "The scenario {scenario} does not admit the platform {platform}.",
+        "场景 {scenario} 未接纳平台 {platform}。",
+    ),
+    "submission-count": (
+        "The submission states {stated} reductions and comes with {given}; it may hold 1 to "
+        "65,536.",
+        "提交声明 {stated} 笔减排量，实际 {given} 笔；允许 1 至 65,536 笔。",
+    ),
+    "submission-grams": (
+        "The submission states {stated} g, but its reductions add up to {given} g.",
+        "提交声明 {stated} 克，而其减排量合计 {given} 克。",
+    ),
+    "submission-root": (
+        "The root that the submission signs is not that of its reductions.",
+        "提交所签的根不是其减排量的根。",
+    ),
+    "submission-mixed": (
+        "All reductions of this submission must be of the platform {platform} and the scenario "
+        "{scenario!r}.",
+        "该提交的全部减排量须属于平台 {platform} 和场景 {scenario!r}。",
+    ),
+    "reduction-not-allowed": (
+        "A reduction of the submission is not one that its methodology gives: {reason}",
+        "提交中有一笔减排量不是其方法学所能给出的：{reason}",
+    ),
+    "void-list": (
+        "The list of reductions to void is empty, names one twice, or does not fit the log.",
+        "作废清单为空、有重复，或与日志不符。",
+    ),
+    "void-not-own": (
+        "{participant} may void its own reductions only.",
+        "{participant} 只能作废自己的减排量。",
+    ),
+    "void-not-held": (
+        "The reduction with the holder {holder} does not hold its claims: it was refused, or has "
+        "been voided.",
+        "持有者为 {holder} 的减排量并未持有其主张：曾被拒绝，或已作废。",
+    ),
+    "void-day-closed": (
+        "The books of {day} are closed: nothing on that day can be voided any more.",
+        "{day} 的账目已结清，当日内容不能再作废。",
+    ),
+    "seal-out-of-order": (
+        "The seal is of height {height}, or follows another seal; the next height is {expected}.",
+        "封印高度为 {height}，或其前一封印不符；下一高度应为 {expected}。",
+    ),
+    "seal-backdated": (
+        "The seal's time {time} lies before the last seal's, {last}.",
+        "封印时间 {time} 早于上一封印的 {last}。",
+    ),
+    "seal-register": (
+        "The seal of height {height} does not name the register's root.",
+        "高度 {height} 的封印所载登记根不符。",
+    ),
+    "sequencer-overtaken": (
+        "Another sequencer has sealed a block of this ledger in the meantime; try again.",
+        "另一排序器已为此账本封印了区块，请重试。",
+    ),
+    "replay-register": (
+        "Replaying governance asked for the register, which it never may.",
+        "重放治理时访问了登记，这绝不应发生。",
+    ),
+    "ledger-missing": ("There is no ledger in {path}.", "{path} 中没有账本。"),
+    "block-unknown": (
+        "The ledger has no block of height {height}.",
+        "账本没有高度为 {height} 的区块。",
+    ),
     # --- bundles, policies, verdicts (verifier/) ---
     "check-form": (
         "The file is a bundle in its one form.",
@@ -358,6 +733,323 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "file-unreadable": ("{path} cannot be read: {reason}.", "无法读取 {path}：{reason}。"),
     # --- commands (api/) ---
+    # Errors.
+    "error": ("Error: {reason}", "错误：{reason}"),
+    "usage": ("{reason}", "命令用法有误：{reason}"),
+    "time-invalid": (
+        "{value!r} is not a time: give unix seconds, or ISO 8601 with its offset from UTC, such as "
+        "2026-03-02T12:00:00+08:00.",
+        "{value!r} 不是有效时间：请给出 Unix 秒数，或带时区偏移的 ISO 8601 时间，"
+        "如 2026-03-02T12:00:00+08:00。",
+    ),
+    "offset-invalid": (
+        "{value!r} is not an offset from UTC such as +08:00.",
+        "{value!r} 不是形如 +08:00 的 UTC 偏移。",
+    ),
+    "pair-invalid": (
+        "{value!r} is not of the form NAME=VALUE.",
+        "{value!r} 不是“名称=值”的形式。",
+    ),
+    "number-invalid": (
+        "{value!r} is not a whole number, which this line counts in.",
+        "{value!r} 不是整数，而此线以整数计。",
+    ),
+    "zone-unknown": (
+        "The time zone {name!r} is not known here; give an IANA name such as Asia/Shanghai, or an "
+        "offset such as +08:00.",
+        "此处没有时区 {name!r}；请给出 IANA 时区名（如 Asia/Shanghai）或偏移（如 +08:00）。",
+    ),
+    "encoding-unknown": (
+        "The encoding {name!r} is not known.",
+        "不认识字符编码 {name!r}。",
+    ),
+    "file-too-long": (
+        "{path} is longer than {limit} bytes.",
+        "{path} 超过 {limit} 字节。",
+    ),
+    "file-unwritable": ("{path} cannot be written: {reason}.", "无法写入 {path}：{reason}。"),
+    "secret-unreadable": (
+        "{path} holds no secret; make one with: tally key secret FILE",
+        "{path} 中没有密钥；请用 tally key secret FILE 生成。",
+    ),
+    "keys-folder-missing": (
+        "Say where the keys are kept: --keys DIR, or the environment variable TALLY_KEYS.",
+        "请指明密钥所在目录：--keys DIR，或环境变量 TALLY_KEYS。",
+    ),
+    "key-missing": (
+        "There is no key of {name} at {path}; make one with: tally key new {name} --keys DIR",
+        "{path} 处没有 {name} 的密钥；请用 tally key new {name} --keys DIR 生成。",
+    ),
+    "passphrase-missing": (
+        "The key {path} needs its passphrase, and there is no terminal to ask at: set {name}.",
+        "密钥 {path} 需要口令，但没有可供输入的终端：请设置 {name}。",
+    ),
+    "ledger-exists": (
+        "{path} holds a ledger already; a ledger is founded once.",
+        "{path} 中已有账本；账本只能创立一次。",
+    ),
+    "database-unreadable": (
+        "The ledger's database cannot be used: {reason}.",
+        "账本数据库无法使用：{reason}。",
+    ),
+    "statement-waits": (
+        "The statement {id} still waits for a block.",
+        "声明 {id} 仍在等待入块。",
+    ),
+    "rotate-pending": (
+        "Statements wait for a block: seal them first, so that it is clear which seal is the first "
+        "with the operator's new key.",
+        "有声明在等待入块：请先封块，以便确定运营方新密钥从哪个封印开始使用。",
+    ),
+    "operator-key-needed": (
+        "Without the key of {id} the ledger could not seal another block; rotate it instead.",
+        "没有 {id} 的密钥，账本将无法再封块；请改用轮换。",
+    ),
+    "document-too-early": (
+        "The version in force began on {day}; a new one must begin later.",
+        "现行版本自 {day} 起生效，新版本须更晚生效。",
+    ),
+    "reduction-unknown": (
+        "No such reduction is recorded, or it has been voided.",
+        "没有登记该减排量，或其已作废。",
+    ),
+    "line-missing": (
+        "Name a line: its class and the parts of its name, or --line with its 24 bytes.",
+        "请指明一条线：其类别与各部分名称，或用 --line 给出其 24 字节。",
+    ),
+    "day-missing": (
+        "Lines of the class {name} are dated: say the day with --day.",
+        "{name} 类的线按日区分：请用 --day 指明日期。",
+    ),
+    "start-missing": (
+        "On a line of the class {name} a moment is needed: give --start.",
+        "{name} 类的线需要一个时刻：请给出 --start。",
+    ),
+    "span-free": (
+        "Nobody holds this point of the line (class {name}); prove that with: tally prove free",
+        "该 {name} 类线的此处无人持有；可用 tally prove free 证明。",
+    ),
+    "span-not-possible": (
+        "No claim can ever be on this stretch: {reason}",
+        "该区段不可能有任何主张：{reason}",
+    ),
+    "scenario-without-methodology": (
+        "No methodology was given for the scenario {scenario}.",
+        "没有为场景 {scenario} 给出方法学。",
+    ),
+    "synthetic-platforms": (
+        "The synthetic city has exactly two platforms.",
+        "合成城市恰有两个平台。",
+    ),
+    # Conversion, row by row.
+    "csv-unreadable": (
+        "The CSV file breaks off at line {line}: {reason}.",
+        "CSV 文件在第 {line} 行无法读取：{reason}。",
+    ),
+    "csv-empty": ("{path} has no header line.", "{path} 没有表头。"),
+    "column-missing": (
+        "The file has no column {name!r}, which is needed here.",
+        "文件缺少所需的列 {name!r}。",
+    ),
+    "row-cells": (
+        "The row has {count} cells where the header has {expected}.",
+        "该行有 {count} 个单元格，而表头有 {expected} 个。",
+    ),
+    "row-times": (
+        "It ends ({end}) before it starts ({start}).",
+        "其结束（{end}）早于开始（{start}）。",
+    ),
+    "cell-empty": ("The cell for {field} is empty.", "{field} 的单元格为空。"),
+    "cell-time": (
+        "{value!r} is not a time in any of the formats of the mapping.",
+        "{value!r} 不符合映射所列的任何时间格式。",
+    ),
+    "cell-number": (
+        "{value!r} is not a number that gives a whole quantity.",
+        "{value!r} 不能得出整数数量。",
+    ),
+    "cell-no-pseudonym": (
+        "The cell for {field} is no pseudonym of 32 hexadecimal digits.",
+        "{field} 的单元格不是 32 位十六进制假名。",
+    ),
+    "time-ambiguous": (
+        "The clocks went back: the local time {value} came twice that day. Say with --ambiguous "
+        "which is meant.",
+        "时钟回拨：当地时间 {value} 当日出现两次。请用 --ambiguous 指明是哪一次。",
+    ),
+    "time-skipped": (
+        "The clocks went forward: there was no local time {value}.",
+        "时钟拨快：当地时间 {value} 并不存在。",
+    ),
+    # What commands say.
+    "ask-passphrase": ("Passphrase of {path}", "{path} 的口令"),
+    "doing-check": ("Checking", "正在核对"),
+    "doing-convert": ("Converting", "正在转换"),
+    "doing-submit": ("Submitting", "正在提交"),
+    "init-done": (
+        "The ledger {origin} is open, for activities from {day} on. Its id: {id}",
+        "账本 {origin} 已开立，接受自 {day} 起的活动。账本标识：{id}",
+    ),
+    "key-made": ("A key for {id} is in {path}.", "{id} 的密钥已存入 {path}。"),
+    "secret-made": (
+        "A secret for pseudonyms is in {path}. Whoever has it can find out whose pseudonym is "
+        "whose: keep it apart.",
+        "假名密钥已存入 {path}。持有者可查出假名对应何人：请单独保管。",
+    ),
+    "key-rotated": (
+        "The key of {id} is rotated, by entry {index} of the log.",
+        "{id} 的密钥已轮换，见日志第 {index} 条。",
+    ),
+    "key-revoked": (
+        "The key of {id} is revoked, by entry {index} of the log.",
+        "{id} 的密钥已撤销，见日志第 {index} 条。",
+    ),
+    "proposal-waits": (
+        "Proposed: {id}. It waits for {missing} more approvals.",
+        "已提案：{id}。尚需 {missing} 份批准。",
+    ),
+    "proposal-enacted": (
+        "Approved and enacted, by entry {index} of the log.",
+        "已批准并生效，见日志第 {index} 条。",
+    ),
+    "participant-enrolled": (
+        "{id} is enrolled ({roles}), by entry {index} of the log.",
+        "{id} 已登记（{roles}），见日志第 {index} 条。",
+    ),
+    "document-published": (
+        "{id} is published, in force from {day}, by entry {index} of the log.",
+        "{id} 已发布，自 {day} 起生效，见日志第 {index} 条。",
+    ),
+    "issuer-published": (
+        "{id} may give numbers on lines of the class {name}, by entry {index} of the log.",
+        "{id} 可为 {name} 类的线编号，见日志第 {index} 条。",
+    ),
+    "convert-done": (
+        "{count} activities are in {path}; {refused} rows could not be converted, {passed_over} "
+        "were passed over.",
+        "{path} 中有 {count} 项活动；{refused} 行无法转换，{passed_over} 行按条件略过。",
+    ),
+    "synthetic-done": (
+        "SYNTHETIC DATA: nothing of this happened. A city's day, {day}, made up from the seed "
+        "{seed}.",
+        "合成数据：以下均未真实发生。由种子 {seed} 生成的城市一日（{day}）。",
+    ),
+    "synthetic-file": ("{path}: {count} activities of {id}", "{path}：{id} 的 {count} 项活动"),
+    "synthetic-shared": (
+        "{count} rides of {first} are reported by {second} as well, by its own clock.",
+        "{first} 的 {count} 次行程也由 {second} 按其自己的时钟上报。",
+    ),
+    "check-issuers": (
+        "Issuers taken as they stand in the file: {issuers}. A ledger has its own list.",
+        "编号方按文件所载采用：{issuers}。账本另有其名单。",
+    ),
+    "check-done": (
+        "{count} activities earn {grams} g and {points} points; {refused} earn nothing.",
+        "{count} 项活动共得 {grams} 克、{points} 积分；{refused} 项不计入。",
+    ),
+    "submit-done": (
+        "{submissions} submissions are in the log. Recorded: {recorded} reductions, {grams} g. "
+        "Refused: {refused}.",
+        "{submissions} 批提交已入日志。已登记：{recorded} 笔减排量，{grams} 克。"
+        "被拒：{refused} 笔。",
+    ),
+    "submit-waits": (
+        "{count} reductions wait for a block, in {submissions} submissions: tally seal",
+        "{submissions} 批提交的 {count} 笔减排量等待入块：tally seal",
+    ),
+    "submit-known": (
+        "{count} were sent before, and are left as they are.",
+        "{count} 笔此前已提交，保持原样。",
+    ),
+    "submit-left-out": (
+        "{count} activities earn nothing here and are left out:",
+        "{count} 项活动在此不计入，已略去：",
+    ),
+    "submit-prove": (
+        "Who holds the first of these stretches is proved by: {command}",
+        "其中第一个区段由谁持有，可如此证明：{command}",
+    ),
+    "line-taken": (
+        "This {name} is already claimed by a reduction of {platform}.",
+        "该 {name} 已由 {platform} 的一笔减排量占用。",
+    ),
+    "sealed": (
+        "Block {height} is sealed; the log has {size} entries.",
+        "第 {height} 块已封，日志共 {size} 条。",
+    ),
+    "nothing-to-seal": ("Nothing waits.", "没有等待入块的声明。"),
+    "voided": (
+        "{count} reductions are voided, by entry {index} of the log; anyone may claim the stretch.",
+        "{count} 笔减排量已作废，见日志第 {index} 条；其区段可重新主张。",
+    ),
+    "proof-written": (
+        "The proof is in {path} ({size} bytes).",
+        "证明已存入 {path}（{size} 字节）。",
+    ),
+    "proof-check": ("Check it with: {command}", "核验命令：{command}"),
+    "line-free": ("Nobody holds any of it.", "无人持有其任何部分。"),
+    "more-lines": ("… and {count} more.", "……另有 {count} 项。"),
+    "span-whole": ("all of it", "整条"),
+    "span-seat": ("seat {seat} until {day}", "截至 {day} 的第 {seat} 席"),
+    "span-a-seat": ("the lowest free seat until {day}", "截至 {day} 的最低空席"),
+    # Labels.
+    "label-algorithm": ("algorithm (COSE)", "算法（COSE）"),
+    "label-day": ("day", "日期"),
+    "label-expires": ("expires", "失效时间"),
+    "label-grams": ("grams", "克数"),
+    "label-height": ("block", "区块"),
+    "label-holder": ("holder", "持有者"),
+    "label-id": ("id", "标识"),
+    "label-index": ("log index", "日志序号"),
+    "label-issuer": ("signed by", "签署方"),
+    "label-key-id": ("key id", "密钥标识"),
+    "label-keys": ("keys", "密钥目录"),
+    "label-kind": ("kind", "种类"),
+    "label-leaf": ("leaf hash", "叶哈希"),
+    "label-ledger": ("ledger", "账本"),
+    "label-ledger-id": ("ledger id", "账本标识"),
+    "label-log-key": ("log key", "日志公钥"),
+    "label-methodologies": ("methodologies", "方法学"),
+    "label-open-from": ("open from", "开放起始日"),
+    "label-origin": ("log", "日志"),
+    "label-participant": ("participant", "参与方"),
+    "label-participants": ("participants", "参与方"),
+    "label-platform": ("platform", "平台"),
+    "label-policy": ("trust policy", "信任策略"),
+    "label-proposals": ("open proposals", "待批提案"),
+    "label-public-key": ("public key", "公钥"),
+    "label-published": ("published entries", "已发布条目"),
+    "label-recorded": ("recorded", "已登记"),
+    "label-refused": ("refused", "被拒"),
+    "label-register": ("register root", "登记册的根"),
+    "label-root": ("log root", "日志的根"),
+    "label-scenario": ("scenario", "场景"),
+    "label-scenarios": ("scenarios", "场景"),
+    "label-seal": ("seal", "封印"),
+    "label-size": ("entries", "条目数"),
+    "label-subject": ("about", "主题"),
+    "label-time": ("time", "时间"),
+    "label-version": ("methodology version", "方法学版本"),
+    "label-voided": ("voided by entry", "作废条目"),
+    "label-waiting": ("waiting", "等待入块"),
+    "column-claims": ("claims, or why it earns nothing", "主张，或不计入的原因"),
+    "column-class": ("class", "类别"),
+    "column-day": ("day", "日期"),
+    "column-grams": ("grams", "克数"),
+    "column-holder": ("holder", "持有者"),
+    "column-id": ("id", "标识"),
+    "column-index": ("index", "序号"),
+    "column-issuer": ("signed by", "签署方"),
+    "column-kind": ("kind", "种类"),
+    "column-leaf": ("leaf hash", "叶哈希"),
+    "column-line": ("line", "行"),
+    "column-line-id": ("line", "线"),
+    "column-outcome": ("outcome", "结果"),
+    "column-platform": ("platform", "平台"),
+    "column-points": ("points", "积分"),
+    "column-position": ("position", "位置"),
+    "column-span": ("stretch", "区段"),
+    "column-why": ("why", "原因"),
 }
 
 

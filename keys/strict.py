@@ -12,7 +12,7 @@ import functools
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import cbor2
@@ -194,13 +194,36 @@ def dump_cbor(value: Any) -> bytes:
     return cbor2.dumps(value, canonical=True)
 
 
+class _Tags(Mapping[int, Callable[[Any, bool], NoReturn]]):
+    """No data makes the decoder build a pattern, a date or an address: all tags are refused but
+    those of integers beyond 64 bits and of COSE_Sign1 (RFC 9052), which the decoder knows."""
+
+    def __getitem__(self, tag: int) -> Callable[[Any, bool], NoReturn]:
+        if tag in (2, 3, 18):
+            raise KeyError(tag)
+        return _refuse_tag
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def _refuse_tag(_value: Any, _immutable: bool) -> NoReturn:
+    raise ValueError("tag")
+
+
+_TAGS = _Tags()
+
+
 def parse_cbor(data: bytes, *, depth_max: int = CBOR_DEPTH_MAX) -> Any:
     """Read one item of deterministic CBOR; raises `Malformed` if it would be written differently.
 
     depth_max: how deep arrays, maps and tags may stand in one another.
     """
     try:
-        value = cbor2.loads(data, max_depth=depth_max)
+        value = cbor2.loads(data, max_depth=depth_max, semantic_decoders=_TAGS)
         same = dump_cbor(value) == data
     except Exception:  # the decoder raises many kinds; each means that these bytes are not ours
         raise Malformed("cbor-not-canonical") from None

@@ -14,29 +14,32 @@ Verdicts:
 """
 
 import datetime
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from chain.activities import parse_activity
-from chain.calendar import Calendar
+from chain.calendar import OFFSET_SECONDS_MAX, Calendar
 from chain.classes import Classes
 from chain.merkle import leaf_hash, verify_inclusion
 from chain.methodologies import Methodology
 from chain.proofs import Held, check_free, check_held
-from chain.reductions import Claim, Reduction
+from chain.reductions import SUBMISSION_COUNT_MAX, Claim, Reduction
 from chain.rules import RULES_VERSION, rules_holder, seal_body
 from chain.scenarios import Scenario
 from chain.spans import make_holder
 from keys.catalogue import text
-from keys.errors import TallyError, VerificationError
+from keys.errors import Malformed, TallyError, VerificationError
 from keys.participants import Role, key_holder, role_holder
+from keys.statements import Statement
 from keys.strict import dump_date, fields, parse_hex
 from verifier.bundles import Bundle, Logged, Placed, Signer, parse_bundle
 from verifier.policy import Policy, Signed
 
 VALID, PROVISIONAL, UNWITNESSED, INVALID = "valid", "provisional", "unwitnessed", "invalid"
+_NAMES = re.compile(r"\{(\w+)\}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,12 @@ class Check:
 
     def text(self, lang: str) -> str:
         """What was checked, and what it proves or why it fails."""
-        said = text(f"check-{self.code}", lang, **self.details)
-        return said if self.error is None else f"{said} {self.error.text(lang)}"
+        code = f"check-{self.code}"
+        if self.error is None:
+            return text(code, lang, **self.details)
+        # What was not found by then stays open.
+        unknown = dict.fromkeys(_NAMES.findall(text(code, lang)), "?")
+        return f"{text(code, lang, **{**unknown, **self.details})} {self.error.text(lang)}"
 
 
 @dataclass
@@ -181,14 +188,18 @@ class _Checker:
             statement = genesis.statement
             _demand(statement.kind == "genesis" and genesis.index == 0, "bundle-genesis")
             self._logged(genesis)
-            offset = statement.body.get("utc_offset")
-            origin = statement.body.get("origin")
+            body = statement.body
+            offset: Any = body.get("utc_offset")
             _demand(
-                type(offset) is int and origin == self.signed.checkpoint.origin, "bundle-genesis"
+                body.get("format") == 1
+                and body.get("origin") == self.signed.checkpoint.origin
+                and type(offset) is int
+                and abs(offset) <= OFFSET_SECONDS_MAX,
+                "bundle-genesis",
             )
             self.genesis_id = statement.id
             self.operator = statement.issuer
-            self.calendar = Calendar(int(offset or 0))
+            self.calendar = Calendar(offset)
             details["id"] = self.facts["ledger"] = statement.id.hex()
 
     def _seal(self) -> None:
@@ -235,7 +246,8 @@ class _Checker:
                 self.classes.line("classes", []),
                 make_holder("classes", documents.data),
             )
-            self._covers(documents.held, self._index, "classes")
+            # A line, once it is claimed, keeps its class: what is in force last tells of all.
+            self._covers(documents.held, self.signed.checkpoint.size - 1, "classes")
             self._held(
                 self.bundle.rules, self.classes.line("rules", []), rules_holder(RULES_VERSION)
             )
@@ -268,6 +280,7 @@ class _Checker:
             self._logged(submission)
             _demand(statement.audience == self.genesis_id, "statement-other-ledger")
             _demand(statement.verify(signer.public), "statement-signature")
+            body = _submission_body(statement)
             details.update({"index": submission.index, "platform": statement.issuer})
             self.facts |= details
         with self._step("right") as details:
@@ -279,17 +292,7 @@ class _Checker:
             holder = role_holder(statement.issuer, Role.PLATFORM)
             self._held(signer.role_held, line, holder)
             self._covers(signer.role_held, submission.index, "role")
-        return fields(
-            statement.body,
-            "submission",
-            {
-                "format": int,
-                "scenario": str,
-                "root": str,
-                "count": int,
-                "grams": int,
-            },
-        )
+        return body
 
     def _in_tree(self, placed: Placed, leaf: bytes, body: dict[str, Any]) -> None:
         """A leaf stands at its position in the submission's tree."""
@@ -343,6 +346,12 @@ class _Checker:
                 "submission-mixed",
                 platform=platform,
                 scenario=body["scenario"],
+            )
+            _demand(
+                reduction.grams <= body["grams"],
+                "submission-grams",
+                stated=body["grams"],
+                given=reduction.grams,
             )
             details.update(
                 {
@@ -412,6 +421,20 @@ class _Checker:
             _demand(activity.digest == reduction.digest, "activity-differs")
             again = rule.reduce(activity, reduction.platform)
             _demand(again.data == reduction.data, "activity-differs")
+
+
+def _submission_body(statement: Statement) -> dict[str, Any]:
+    body = fields(
+        statement.body,
+        "submission",
+        {"format": int, "scenario": str, "root": str, "count": int, "grams": int},
+    )
+    if body["format"] != 1:
+        raise Malformed("format-unknown", where="submission", format=body["format"])
+    count = body["count"]
+    if not 1 <= count <= SUBMISSION_COUNT_MAX:
+        raise Malformed("submission-count", stated=count, given=count)
+    return body
 
 
 def _date(day: int) -> str:

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from keys.catalogue import LANGUAGES, text
 from keys.errors import Malformed, TallyError, Unreadable
@@ -31,10 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Unreadable, Malformed) as error:
         _complain(error, given)
         return EXIT_UNREADABLE
-    if given.json:
-        print(json.dumps(report.as_json(), ensure_ascii=False, indent=1))
-    else:
-        _show(report, given.lang)
+    _show(report, given)
     return EXIT_VALID if report.verdict in (VALID, PROVISIONAL) else EXIT_INVALID
 
 
@@ -66,17 +64,40 @@ def _read(path: str, bytes_max: int) -> bytes:
         raise Unreadable("file-unreadable", path=path, reason=error.strerror) from error
 
 
-def _show(report: Report, lang: str) -> None:
-    for check in report.checks:
-        print(f"{'✓' if check.error is None else '✗'} {check.text(lang)}")
-    print(text(f"verdict-{report.verdict}", lang, **report.facts))
+def _show(report: Report, given: argparse.Namespace) -> None:
+    if given.json:
+        _write(sys.stdout, _json(report.as_json()))
+        return
+    lines = [
+        f"{'✓' if check.error is None else '✗'} {check.text(given.lang)}" for check in report.checks
+    ]
+    _write(sys.stdout, *lines, text(f"verdict-{report.verdict}", given.lang, **report.facts))
 
 
 def _complain(error: TallyError, given: argparse.Namespace) -> None:
     if given.json:
-        print(json.dumps({"error": error.as_json()}, ensure_ascii=False, indent=1))
+        _write(sys.stdout, _json({"error": error.as_json()}))
     else:
-        print(error.text(given.lang), file=sys.stderr)
+        _write(sys.stderr, error.text(given.lang))
+
+
+def _json(value: object) -> str:
+    return json.dumps(value)  # in ASCII, which every terminal and every reader takes
+
+
+def _write(stream: TextIO | None, *lines: str) -> None:
+    """Write lines, each kept to one: what a file has put into it could spell a verdict."""
+    if stream is None:
+        return
+    try:
+        for line in lines:
+            shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+            encoding = stream.encoding or "ascii"
+            print(shown.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+        stream.flush()
+    except OSError:
+        # Whoever was to read has gone: the exit status tells.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":

@@ -9,17 +9,19 @@ A policy is a text file, a line each, blank lines and lines that start with "#" 
 
 A checkpoint is good if one of the logs has signed it and the quorum has cosigned it: a witness by
 its cosignature, a group by at least k of its members.  Names are defined before they are used, each
-once; a key stands in one line only, and counts once however often it has signed.  Auditors, who
-replay every block, and ordinary witnesses are both "witnesses" here; a policy that wants both puts
-each kind in a group of its own, and requires all groups.
+once; a name is a member of one group at most, and no two logs or witnesses have one key: so nobody
+counts twice, however often they have signed.  Bytes beyond ASCII are opaque.  Auditors, who replay
+every block, and ordinary witnesses are both "witnesses" here; a policy that wants both puts each
+kind in a group of its own, and requires all groups.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from keys.errors import Malformed, VerificationError
 from keys.notes import Checkpoint, Note, NoteKey, parse_checkpoint, parse_vkey, signed_by
+from keys.suites import PublicKey
 
 POLICY_BYTES_MAX = 1_048_576
 NONE = "none"
@@ -54,6 +56,7 @@ class Policy:
     logs: tuple[NoteKey, ...]
     witnesses: dict[str, NoteKey]
     groups: dict[str, Group]
+    """In the order of their definition, members before the groups that they are in."""
     quorum: str
 
     def check(self, note: Note) -> Signed:
@@ -70,15 +73,15 @@ class Policy:
         cosigned = tuple(
             name for name, key in self.witnesses.items() if signed_by(note, key) is not None
         )
-        return Signed(checkpoint, log, cosigned, self._reached(self.quorum, set(cosigned)))
+        return Signed(checkpoint, log, cosigned, self.is_reached(cosigned))
 
-    def _reached(self, name: str, cosigned: set[str]) -> bool:
-        if name == NONE:
-            return True
-        group = self.groups.get(name)
-        if group is None:
-            return name in cosigned
-        return sum(self._reached(member, cosigned) for member in group.members) >= group.least
+    def is_reached(self, cosigned: Collection[str]) -> bool:
+        """Whether the witnesses with these names make the quorum."""
+        reached = {NONE, *cosigned}
+        for name, group in self.groups.items():
+            if len(reached.intersection(group.members)) >= group.least:
+                reached.add(name)
+        return self.quorum in reached
 
 
 def parse_policy(data: bytes) -> Policy:
@@ -87,13 +90,12 @@ def parse_policy(data: bytes) -> Policy:
         raise Malformed("policy-line", line=0, reason="the file is too long")
     if any((byte < 0x20 and byte not in b"\t\n") or byte == 0x7F for byte in data):
         raise Malformed("policy-line", line=0, reason="it holds a control character")
-    try:
-        lines = data.decode("utf-8").split("\n")
-    except UnicodeDecodeError:
-        raise Malformed("text-not-utf8") from None
-    logs: list[NoteKey] = []
-    witnesses: dict[str, NoteKey] = {}
+    lines = data.decode("utf-8", "surrogateescape").split("\n")
+    logs: dict[PublicKey, NoteKey] = {}
+    witnesses: dict[PublicKey, tuple[str, NoteKey]] = {}
     groups: dict[str, Group] = {}
+    names = {NONE}
+    loose: set[str] = set()  # what is defined and in no group yet
     quorum = None
     for number, line in enumerate(lines, 1):
         words = [word for word in _SPACE.split(line) if word]
@@ -102,27 +104,27 @@ def parse_policy(data: bytes) -> Policy:
         match words:
             case ["log", vkey] | ["log", vkey, _]:
                 key = _key(number, vkey, False)
-                if any(key.public == known.public for known in logs):
+                if key.public in logs:
                     raise _wrong(number, "this log's key stands in the policy already")
-                logs.append(key)
+                logs[key.public] = key
             case ["witness", name, vkey] | ["witness", name, vkey, _]:
-                _new_name(number, name, witnesses, groups)
+                _define(number, name, names, loose)
                 key = _key(number, vkey, True)
-                if any(key.public == known.public for known in witnesses.values()):
+                if key.public in witnesses:
                     raise _wrong(number, "this witness's key stands in the policy already")
-                witnesses[name] = key
+                witnesses[key.public] = name, key
             case ["group", name, count, *members] if members:
-                _new_name(number, name, witnesses, groups)
-                groups[name] = _group(number, count, members, {*witnesses, *groups})
+                groups[name] = _group(number, count, members, loose)
+                _define(number, name, names, loose)
             case ["quorum", name] if quorum is None:
-                if name != NONE and name not in witnesses and name not in groups:
+                if name not in names:
                     raise _wrong(number, f"{name[:40]} is not defined above")
                 quorum = name
             case _:
                 raise _wrong(number, "it is not a log, witness, group or single quorum line")
     if quorum is None:
         raise Malformed("policy-line", line=len(lines), reason="there is no quorum line")
-    return Policy(tuple(logs), witnesses, groups, quorum)
+    return Policy(tuple(logs.values()), dict(witnesses.values()), groups, quorum)
 
 
 def _key(number: int, vkey: str, cosigner: bool) -> NoteKey:
@@ -135,16 +137,18 @@ def _key(number: int, vkey: str, cosigner: bool) -> NoteKey:
     return key
 
 
-def _new_name(
-    number: int, name: str, *known: Sequence[str] | dict[str, NoteKey] | dict[str, Group]
-) -> None:
-    if name == NONE or any(name in names for names in known):
+def _define(number: int, name: str, names: set[str], loose: set[str]) -> None:
+    if name in names:
         raise _wrong(number, f"the name {name[:40]} is taken")
+    names.add(name)
+    loose.add(name)
 
 
-def _group(number: int, count: str, members: Sequence[str], known: set[str]) -> Group:
-    if len(set(members)) != len(members) or not known.issuperset(members):
-        raise _wrong(number, "a member is named twice, or not defined above")
+def _group(number: int, count: str, members: Sequence[str], loose: set[str]) -> Group:
+    """A group of members that are in no other yet."""
+    if len(set(members)) != len(members) or not loose.issuperset(members):
+        raise _wrong(number, "a member is not defined above, or is in a group already")
+    loose.difference_update(members)
     if count in ("all", "any"):
         return Group(len(members) if count == "all" else 1, tuple(members))
     if not _COUNT.fullmatch(count) or int(count) > len(members):

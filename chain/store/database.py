@@ -9,7 +9,9 @@ from alembic.config import Config
 from sqlalchemy import Engine, create_engine, event
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-SQLITE_CACHE_KIB = 65_536
+SQLITE_CACHE_KIB = 262_144
+# Pages of the log that precede a write-back: what is written often is then written back once.
+SQLITE_WAL_PAGES = 65_536
 SQLITE_BUSY_SECONDS = 60
 
 
@@ -34,6 +36,7 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(f"PRAGMA cache_size = -{SQLITE_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {SQLITE_WAL_PAGES}")
     connection.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_SECONDS * 1000}")
 
 

@@ -20,12 +20,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     Connection,
     Engine,
+    Insert,
     Row,
     Table,
     bindparam,
     delete,
     func,
     insert,
+    null,
     select,
     update,
 )
@@ -237,6 +239,20 @@ class Snapshot:
         ).first()
         return Place(*row) if row is not None else None
 
+    def live(self, holders: Sequence[bytes]) -> dict[bytes, Place]:
+        """Where those of the holders stand whose reductions are recorded and not voided."""
+        reduction = tables.reduction
+        found: dict[bytes, Place] = {}
+        for at in range(0, len(holders), _IN_MAX):
+            wanted = reduction.c.holder.in_(holders[at : at + _IN_MAX])
+            rows = self._connection.execute(
+                select(reduction.c.holder, reduction.c.index, reduction.c.position).where(
+                    wanted, reduction.c.voided.is_(None)
+                )
+            )
+            found.update((holder, Place(index, position, None)) for holder, index, position in rows)
+        return found
+
     def refusals(self, index: int) -> dict[int, Refused]:
         """The reductions of a submission that were refused, by their position."""
         rows = self._connection.execute(
@@ -357,7 +373,9 @@ class LedgerStore:
             made = _insert(connection, pending)
             connection.execute(
                 made.on_conflict_do_update(
-                    index_elements=["id"], set_={"refusal": None, "data": made.excluded.data}
+                    index_elements=["id"],
+                    set_={"refusal": None, "data": made.excluded.data},
+                    where=pending.c.refusal.is_not(None),
                 ),
                 rows,
             )
@@ -367,10 +385,10 @@ class LedgerStore:
         with self._write() as connection:
             self._commit(connection, block)
 
-    def refuse(self, refused: Sequence[tuple[int, str]]) -> None:
-        """Note why the rules refused pending statements, when there is no block to make."""
+    def dismiss(self, done: Sequence[int], refused: Sequence[tuple[int, str]]) -> None:
+        """Take pending statements off when there is no block to make; see `Block`."""
         with self._write() as connection:
-            _mark_refused(connection, refused)
+            _take_off(connection, done, refused)
 
     def _commit(self, connection: Connection, block: Block) -> None:
         head = block.head
@@ -399,22 +417,25 @@ class LedgerStore:
         if block.recorded:
             # A voided reduction may be submitted, and recorded, again.
             made = _insert(connection, tables.reduction)
-            connection.execute(
+            _execute_rows(
+                connection,
                 made.on_conflict_do_update(
                     index_elements=["holder"],
                     set_={
                         "index": made.excluded.index,
                         "position": made.excluded.position,
-                        "voided": None,
+                        "voided": null(),
                     },
                 ),
-                [{"holder": h, "index": i, "position": p} for h, i, p in block.recorded],
+                ["holder", "index", "position"],
+                block.recorded,
             )
         if block.voided:
             reduction = tables.reduction
             connection.execute(
                 update(reduction)
-                .where(reduction.c.holder == bindparam("of"))
+                # One that the block records again after the void is not voided.
+                .where(reduction.c.holder == bindparam("of"), reduction.c.index < bindparam("by"))
                 .values(voided=bindparam("by")),
                 [{"of": holder, "by": index} for holder, index in block.voided],
             )
@@ -434,31 +455,25 @@ class LedgerStore:
                 ],
             )
         page = tables.page
-        kept = [{"number": n, "data": data} for n, data in block.pages.items() if data is not None]
-        if kept:
-            pages = _insert(connection, page)
-            connection.execute(
-                pages.on_conflict_do_update(
-                    index_elements=["number"], set_={"data": pages.excluded.data}
-                ),
-                kept,
-            )
+        pages = _insert(connection, page)
+        _execute_rows(
+            connection,
+            pages.on_conflict_do_update(
+                index_elements=["number"], set_={"data": pages.excluded.data}
+            ),
+            ["number", "data"],
+            [(number, data) for number, data in block.pages.items() if data is not None],
+        )
         gone = [{"of": number} for number, data in block.pages.items() if data is None]
         if gone:
             connection.execute(delete(page).where(page.c.number == bindparam("of")), gone)
-        if block.done:
-            pending = tables.pending
-            connection.execute(
-                delete(pending).where(pending.c.number == bindparam("of")),
-                [{"of": number} for number in block.done],
-            )
-        _mark_refused(connection, block.refused)
+        _take_off(connection, block.done, block.refused)
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[Connection]:
-        with self.engine.connect().execution_options(writes=True) as connection:
-            with connection.begin():
-                yield connection
+        connecting = self.engine.connect().execution_options(writes=True)
+        with connecting as connection, connection.begin():
+            yield connection
 
     # --- the published log ---
 
@@ -532,8 +547,15 @@ def _met(span: Span | None) -> dict[str, object]:
     return span._asdict()
 
 
-def _mark_refused(connection: Connection, refused: Sequence[tuple[int, str]]) -> None:
+def _take_off(
+    connection: Connection, done: Sequence[int], refused: Sequence[tuple[int, str]]
+) -> None:
     pending = tables.pending
+    if done:
+        connection.execute(
+            delete(pending).where(pending.c.number == bindparam("of")),
+            [{"of": number} for number in done],
+        )
     if refused:
         connection.execute(
             update(pending)
@@ -541,6 +563,20 @@ def _mark_refused(connection: Connection, refused: Sequence[tuple[int, str]]) ->
             .values(refusal=bindparam("why")),
             [{"of": number, "why": why} for number, why in refused],
         )
+
+
+def _execute_rows(
+    connection: Connection, statement: Insert, columns: list[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Execute for many rows with nothing done to each row on its way to the driver."""
+    if not rows:
+        return
+    compiled = statement.compile(dialect=connection.dialect, column_keys=columns)
+    if compiled.positional:
+        connection.exec_driver_sql(str(compiled), list(rows))
+    else:
+        named = [dict(zip(columns, row, strict=True)) for row in rows]
+        connection.exec_driver_sql(str(compiled), named)
 
 
 def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

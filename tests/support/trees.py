@@ -1,15 +1,21 @@
 """Trees of spans built by definition, apart from the code under test: honest ones, and others.
 
 `root_of` is the tree of `chain.spans` by recursion over sorted keys.  `hostile_tree` is what an
-operator who lies could commit to: a small tree over a few lines (two days of one traveller, another
-traveller, a ticket, a cap) with keys out of place, wrong prefixes and lengths, overlapping, doubled,
-empty or day-crossing spans, grafted, hollow and swapped nodes.  Whoever makes a tree knows all of
-it: each node is listed with the path that leads to it.
+operator who lies could commit to: a small tree over a few lines (two days of one traveller,
+another traveller, a ticket, a cap) with keys out of place, wrong prefixes and lengths,
+overlapping, doubled, empty or day-crossing spans, grafted, hollow and swapped nodes.  Whoever
+makes a tree knows all of it: each node is listed with the path that leads to it.
+
+`prove` is the liar's search for every claim that some proof gets accepted under the root.  It
+tries each leaf as held with each pair of neighbours; and each line as free between each pair,
+before the first, after the last, and with each node as the end of an absence.  What shows a
+stretch free also shows all within it, so only the widest are tried.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import pairwise
 from random import Random
 
 from chain.proofs import (
@@ -64,7 +70,9 @@ def root_of(spans: Sequence[Span]) -> bytes:
             return leaf_bytes(ordered[low])
         bits = KEY_BITS - (keys[low] ^ keys[high - 1]).bit_length()
         middle = next(i for i in range(low, high) if keys[i] >> (KEY_BITS - 1 - bits) & 1)
-        return node_bytes(bits, prefix_bytes(bits, keys[low]), node(low, middle), node(middle, high))
+        return node_bytes(
+            bits, prefix_bytes(bits, keys[low]), node(low, middle), node(middle, high)
+        )
 
     return node(0, len(ordered)) if ordered else ZERO
 
@@ -191,8 +199,10 @@ class Tree:
 
 def hostile_tree(rng: Random) -> Tree:
     """A small tree; its randomness, and so the tree, comes from ``rng`` alone."""
-    tricks = rng.choices(_TRICKS, _WEIGHTS, k=rng.randrange(5))
-    spans = _spans(rng, tricks)
+    # Half of the trees are honest but for one lie: among many, the clever ones would drown.
+    sparing = rng.random() < 0.5
+    tricks = rng.choices(_TRICKS, _WEIGHTS, k=1 if sparing else rng.randrange(5))
+    spans = _spans(rng, tricks, sparing)
     leaves: dict[int, Span] = {}
     for span in spans:
         place = int.from_bytes(span.key, "big")
@@ -201,18 +211,34 @@ def hostile_tree(rng: Random) -> Tree:
             place ^= 1 << _somewhere(rng)
         leaves[place] = span
     for _ in range(tricks.count("misplace")):
-        place = rng.choice(list(leaves))
-        moved = place ^ 1 << _somewhere(rng)
-        if moved not in leaves:
-            leaves[moved] = hiding = leaves.pop(place)
-            earlier = max((other for other in leaves if other < moved), default=moved)
-            if rng.random() < 0.7 and leaves[earlier].start < hiding.start:
-                # The span that now comes before it reaches to it, over those that it hides.
-                leaves[earlier] = leaves[earlier]._replace(end=hiding.start)
+        _misplace(rng, leaves)
     top = _grow(rng, sorted(leaves.items()))
     for trick in tricks:
         top = _TAMPER[trick](rng, top) if trick in _TAMPER else top
     return _survey(rng, top)
+
+
+def _misplace(rng: Random, leaves: dict[int, Span]) -> None:
+    """Part a span's key from its place, by one bit."""
+    place = rng.choice(list(leaves))
+    span = leaves[place]
+    if rng.random() < 0.5:
+        moved = place ^ 1 << _somewhere(rng)
+        if moved in leaves:
+            return
+        leaves[moved] = leaves.pop(place)
+        place = moved
+    else:
+        # Where no two keys part, a bit changes no direction: only prefixes give it away.
+        parting = {(one ^ other).bit_length() - 1 for one, other in pairwise(sorted(leaves))}
+        quiet = set(range(SPREAD.bit_length() - 1)) - parting
+        start = span.start ^ 1 << rng.choice(sorted(quiet) or [0])
+        span = span._replace(start=start, end=min(max(span.end - span.start, 0) + start, FOREVER))
+        leaves[place] = span
+    earlier = max((other for other in leaves if other < place), default=place)
+    if rng.random() < 0.7 and leaves[earlier].start < span.start:
+        # The span that comes before it in the tree reaches to it, over those that it hides.
+        leaves[earlier] = leaves[earlier]._replace(end=span.start)
 
 
 def _somewhere(rng: Random) -> int:
@@ -225,15 +251,15 @@ def _somewhere(rng: Random) -> int:
     return rng.randrange(KEY_BITS)
 
 
-def _spans(rng: Random, tricks: Sequence[str]) -> list[Span]:
+def _spans(rng: Random, tricks: Sequence[str], sparing: bool) -> list[Span]:
     count = rng.randrange(2, 8)
-    main = rng.choices(_USED, (4, 3, 1, 1, 1))[0]
-    dense = rng.random() < 0.7
+    main = rng.choices(_USED, (5, 5, 1, 1, 1))[0]
+    dense = rng.random() < 0.8
     spans: list[Span] = []
     for number in range(count):
         line = main if dense and number else rng.choice(_USED)
         spans.append(_span(rng, line))
-    if rng.random() < 0.5:
+    if sparing or rng.random() < 0.3:
         spans = _apart(spans)
     for trick in tricks:
         at = rng.randrange(len(spans))
@@ -289,14 +315,12 @@ def _apart(spans: Sequence[Span]) -> list[Span]:
 
 
 def _grow(rng: Random, leaves: list[tuple[int, Span]]) -> Node:
-    """The tree over leaves in the places given; now and then a prefix is that of a misplaced one."""
+    """The tree over leaves in the places given; a prefix may be that of a misplaced one."""
     if len(leaves) == 1:
         return Node(leaves[0][1])
     node = Node()
     node.bits = KEY_BITS - (leaves[0][0] ^ leaves[-1][0]).bit_length()
-    middle = next(
-        at for at, leaf in enumerate(leaves) if leaf[0] >> (KEY_BITS - 1 - node.bits) & 1
-    )
+    middle = next(at for at, leaf in enumerate(leaves) if leaf[0] >> (KEY_BITS - 1 - node.bits) & 1)
     key = leaves[0][0]
     if rng.random() < 0.2:
         key = int.from_bytes(rng.choice(leaves)[1].key, "big")
@@ -379,7 +403,7 @@ _TRICKS = (
     *("misplace", "overlap", "prefix", "bits", "twice", "extra"),
     *("beyond", "empty", "hollow", "graft", "swap"),
 )
-_WEIGHTS = (8, 4, 3, 2, 2, 1, 2, 1, 1, 1, 1)
+_WEIGHTS = (14, 8, 3, 2, 2, 1, 2, 1, 1, 1, 1)
 
 
 def _survey(rng: Random, top: Node) -> Tree:
@@ -485,9 +509,7 @@ def _all_held(tree: Tree, allows: SpanCheck, everything: bool) -> Iterator[Stret
                 befores.append(_neighbour(near))
             if everything or (same and other.start >= span.end):
                 afters.append(_after(near))
-        tries = (
-            Held(span, place.path, before, after) for before in befores for after in afters
-        )
+        tries = (Held(span, place.path, before, after) for before in befores for after in afters)
         if any(_accepted(tree.root, proof, allows) for proof in tries):
             seen.add(span)
             yield Stretch(BY_NAME[span.line], span.start, span.end, span)

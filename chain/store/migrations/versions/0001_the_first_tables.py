@@ -122,7 +122,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_statement_kind", ["kind", "index"], unique=False)
 
 
-
 def downgrade() -> None:
     with op.batch_alter_table("statement", schema=None) as batch_op:
         batch_op.drop_index("ix_statement_kind")

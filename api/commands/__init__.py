@@ -1,0 +1,1 @@
+"""The commands of `tally`, a module for each group; `api.cli` puts them together."""

@@ -1,0 +1,199 @@
+"""Submitting a platform's activities: compute, sign, admit, enqueue, seal, answer.
+
+What is recorded already is left out, so that sending a file again, after a lost answer or with
+lines added, changes nothing and records what is new.  So is a batch that still waits for a block.
+An activity that earns nothing is reported with its line number and left out; the others go on.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+
+from api.session import STATEMENT_SECONDS, Ledger
+from chain.activities import Activity, parse_activity
+from chain.admission import Admitted, admit, reduce_activities, sign_submission
+from chain.reductions import Reduction
+from chain.rules import Refused
+from chain.sequencer import BLOCK_STATEMENTS_MAX, Answer, Sequencer
+from chain.store.ledger import Place
+from keys.errors import Refusal
+from keys.signer import Signer
+from keys.statements import parse_statement
+
+SEAL_REDUCTIONS = 16_384
+"""A block is sealed when so many reductions have gathered, and at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A reduction on its way: its line in the file, its activity, and itself."""
+
+    number: int
+    activity: Activity
+    reduction: Reduction
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedItem:
+    """A reduction that was not recorded, why, and the platform that holds what it met."""
+
+    item: Item
+    place: Place
+    why: Refused
+    platform: str | None
+
+
+@dataclass(frozen=True)
+class Known:
+    """Reductions that were recorded before, and where."""
+
+    items: Sequence[tuple[Item, Place]]
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A submission, and what became of it: no answer while it waits for a block."""
+
+    statement: bytes
+    scenario: str
+    items: Sequence[Item]
+    answer: Answer | None
+
+    def refused(self) -> Iterator[RefusedItem]:
+        """The reductions of it that were refused."""
+        if self.answer is not None:
+            for position, why in self.answer.refusals.items():
+                platform = self.answer.platforms.get(why.met.holder) if why.met else None
+                place = Place(self.answer.index, position, None)
+                yield RefusedItem(self.items[position], place, why, platform)
+
+
+@dataclass
+class Tally:
+    """What came of a file."""
+
+    lines: int = 0
+    recorded: int = 0
+    refused: int = 0
+    grams: int = 0
+    known: int = 0
+    """Recorded, or waiting, before."""
+    waiting: int = 0
+    left_out: list[tuple[int, Refusal]] = field(default_factory=list)
+    """Line number, and why it earns nothing."""
+
+
+class Submitting:
+    """One file's way into the ledger."""
+
+    def __init__(self, ledger: Ledger, platform: str, *, batch: int, is_sealing: bool) -> None:
+        self.ledger = ledger
+        self.platform = platform
+        self.tally = Tally()
+        self._batch = batch
+        self._is_sealing = is_sealing
+        self._signer: Signer = ledger.signer(platform)
+        # The operator's key is for seals alone: where there is none, it need not be at hand.
+        self._sequencer = (
+            ledger.sequencer() if is_sealing else Sequencer(ledger.store, self._signer)
+        )
+        self._enqueued: list[tuple[Admitted, list[Item]]] = []
+        self._pending: set[str] = set()
+
+    def run(self, lines: Iterable[bytes]) -> Iterator[Sent | Known]:
+        """Send ``lines``; yields each submission once it is sealed, or enqueued."""
+        if self._is_sealing:
+            self.ledger.seal(self._sequencer)
+        self._pending = self._pending_roots()
+        gathered: dict[str, list[Item]] = defaultdict(list)
+        numbered = enumerate(lines, 1)
+        while chunk := list(islice(numbered, self._batch)):
+            new, known = self._sort_out(self._reduce(chunk))
+            yield known
+            for item in new:
+                of = gathered[item.reduction.scenario]
+                of.append(item)
+                if len(of) == self._batch:
+                    self._send(gathered.pop(item.reduction.scenario))
+            if sum(len(items) for _, items in self._enqueued) >= SEAL_REDUCTIONS:
+                yield from self._answers()
+        for items in gathered.values():
+            self._send(items)
+        yield from self._answers()
+
+    def _reduce(self, chunk: Sequence[tuple[int, bytes]]) -> list[Item]:
+        """The reductions of a chunk; what earns none is noted."""
+        self.tally.lines += len(chunk)
+        read: list[tuple[int, Activity]] = []
+        for number, line in chunk:
+            try:
+                read.append((number, parse_activity(line)))
+            except Refusal as refusal:
+                self.tally.left_out.append((number, refusal))
+        activities = [activity for _, activity in read]
+        made = reduce_activities(activities, self._sequencer.state, self.platform)
+        items = []
+        for (number, activity), reduction in zip(read, made, strict=True):
+            if isinstance(reduction, Refusal):
+                self.tally.left_out.append((number, reduction))
+            else:
+                items.append(Item(number, activity, reduction))
+        return items
+
+    def _sort_out(self, items: Sequence[Item]) -> tuple[list[Item], Known]:
+        """Those that are not recorded yet, and those that are."""
+        with self.ledger.store.snapshot() as snapshot:
+            live = snapshot.live([item.reduction.holder for item in items])
+        new = [item for item in items if item.reduction.holder not in live]
+        known = [
+            (item, live[item.reduction.holder]) for item in items if item.reduction.holder in live
+        ]
+        self.tally.known += len(known)
+        return new, Known(known)
+
+    def _send(self, items: list[Item]) -> None:
+        state = self._sequencer.state
+        statement = sign_submission(
+            self._signer,
+            platform=self.platform,
+            ledger=state.genesis.id,
+            expires=max(self.ledger.now, state.time) + STATEMENT_SECONDS,
+            reductions=[item.reduction for item in items],
+        )
+        if statement.body["root"] in self._pending:
+            self.tally.known += len(items)
+            return
+        admitted = admit(state, statement, [item.activity.data for item in items])
+        self._sequencer.submit([admitted])
+        self._enqueued.append((admitted, items))
+
+    def _answers(self) -> Iterator[Sent]:
+        if self._is_sealing and self._enqueued:
+            self.ledger.seal(self._sequencer)
+        for admitted, items in self._enqueued:
+            statement = admitted.entry.statement
+            answer = self._sequencer.answer(statement) if self._is_sealing else None
+            if answer is None:
+                self.tally.waiting += len(items)
+            else:
+                self._count(items, answer)
+            yield Sent(statement.id, statement.subject, items, answer)
+        self._enqueued = []
+
+    def _count(self, items: Sequence[Item], answer: Answer) -> None:
+        taken = [item for n, item in enumerate(items) if n not in answer.refusals]
+        self.tally.recorded += len(taken)
+        self.tally.refused += len(answer.refusals)
+        self.tally.grams += sum(item.reduction.grams for item in taken)
+
+    def _pending_roots(self) -> set[str]:
+        """The roots of this platform's submissions that wait for a block."""
+        with self.ledger.store.snapshot() as snapshot:
+            waiting = snapshot.pending(BLOCK_STATEMENTS_MAX)
+        statements = [parse_statement(item.data) for item in waiting]
+        return {
+            statement.body["root"]
+            for statement in statements
+            if statement.kind == "submission" and statement.issuer == self.platform
+        }

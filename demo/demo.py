@@ -1,0 +1,257 @@
+"""From two platforms' activities to a proof checked elsewhere: the main job, step by step.
+
+    make demo                    a made-up day of a made-up city, from a seed
+    make demo DATA=trips.csv     the same with a file of trips as Citi Bike publishes them
+
+Every step prints the command that does it and what that printed, so that it can be repeated by
+hand in the folder that is left behind, `demo/out`.  The checker runs in an environment of its own
+that holds its two dependencies and nothing else.
+"""
+
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from api.synthetic import BIKE, BUS, BUS_COMPANY, CANTEEN, PLATE
+from api.values import show_offset
+from chain.calendar import Calendar
+from keys.strict import dump_date
+
+TOP = Path(__file__).resolve().parents[1]
+LEDGER, SECRET, POLICY = "city", "pseudonyms.secret", "city/policy"
+PLATFORMS = ("metro-app", "pay-app")
+SCENARIOS = {BUS: "bus-ride-by-code", BIKE: "bike-share-trip", PLATE: "clean-plate"}
+SYNTHETIC_DAY, SYNTHETIC_NOW = "2026-03-02", "2026-03-03T09:00:00+08:00"
+ZONE = "America/New_York"
+REPEATED = 500
+"""So many of the first platform's trips does the second report again, where they are real."""
+DAY_SECONDS = 86_400
+
+
+class Demo:
+    """The steps, in a folder of their own."""
+
+    def __init__(self, folder: Path, verifier: Path) -> None:
+        self.folder = folder
+        script = Path(sys.executable).parent / "tally"
+        self.commands = {
+            "tally": [str(script)] if script.exists() else [sys.executable, "-m", "api.cli"],
+            "tally-verify": [str(verifier)],
+        }
+        self.environment = {**os.environ, "TALLY_PASSPHRASE": "demonstration", "NO_COLOR": "1"}
+        self.environment.pop("TALLY_KEYS", None)
+        self.environment.pop("TALLY_DATABASE", None)
+        self.began = time.monotonic()
+        self.step_number = 0
+
+    def step(self, title: str) -> None:
+        """Announce a step."""
+        self.step_number += 1
+        print(f"\n{self.step_number}. {title}", flush=True)
+
+    def run(self, command: str, *, expected: int = 0) -> None:
+        """Run a command and show it, its output, its exit status and its time."""
+        print(f"\n   $ {command}", flush=True)
+        began = time.monotonic()
+        done = self._run(command)
+        elapsed = time.monotonic() - began
+        for line in (done.stdout + done.stderr).splitlines():
+            print(textwrap.indent(line, "   | ", lambda _: True))
+        print(f"   exit {done.returncode}, {elapsed:.1f} s", flush=True)
+        if done.returncode != expected:
+            raise SystemExit(f"The command should have ended with {expected}.")
+
+    def ask(self, command: str) -> Any:
+        """Run a command for its JSON, and show only the command."""
+        print(f"\n   $ {command} --json", flush=True)
+        done = self._run(f"{command} --json")
+        if done.returncode != 0:
+            raise SystemExit(done.stdout + done.stderr)
+        return json.loads(done.stdout)
+
+    def _run(self, command: str) -> subprocess.CompletedProcess[str]:
+        name, *rest = shlex.split(command)
+        return subprocess.run(
+            [*self.commands[name], *rest],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def at(self, moment: object) -> None:
+        """Set the clock by which the commands go."""
+        self.environment["TALLY_NOW"] = str(moment)
+        print(f"   (TALLY_PASSPHRASE=demonstration TALLY_NOW={moment})")
+
+    def answers(self, name: str, outcome: str) -> list[dict[str, Any]]:
+        """The lines of an answers file that came out so."""
+        text = (self.folder / f"{name}.answers").read_text("utf-8")
+        rows = [json.loads(line) for line in text.splitlines()]
+        return [row for row in rows if row["outcome"] == outcome]
+
+
+def scenario(name: str, first: str, last: str) -> dict[str, Any]:
+    """The document of a scenario that both platforms report under."""
+    return {
+        "format": 1,
+        "id": name,
+        "title": {"en": name.replace("-", " ").capitalize(), "zh": TITLES[name]},
+        "region": "demonstration",
+        "methodology": SCENARIOS[name],
+        "owner": "governor",
+        "platforms": list(PLATFORMS),
+        "authority": "governor",
+        "crediting": {"from": first, "to": last},
+    }
+
+
+TITLES = {BUS: "扫码乘公交", BIKE: "共享单车骑行", PLATE: "光盘行动"}
+
+
+def found(demo: Demo, names: Sequence[str], first: str, offset: str) -> None:
+    """A ledger with two platforms and its scenarios."""
+    demo.step("A ledger is opened, with an operator who seals and a governor who decides.")
+    issuers = f"--issuer ticket={BUS_COMPANY} --issuer order={CANTEEN}"
+    demo.run(
+        f"tally init {LEDGER} --origin demo.example/city --utc-offset {offset} "
+        f"--first-day {first} {issuers}"
+    )
+    demo.step("The governor enrols two platforms and publishes what they may report.")
+    for name in PLATFORMS:
+        demo.run(f"tally enrol {LEDGER} {name} --role platform --by governor")
+    for name in names:
+        document = scenario(name, first, f"{int(first[:4]) + 4}-12-31")
+        (demo.folder / f"{name}.json").write_text(
+            json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8"
+        )
+        demo.run(f"tally publish scenario {LEDGER} {name}.json --by governor")
+
+
+def synthetic(demo: Demo, count: int, seed: int) -> None:
+    """Activities from the seeded generator."""
+    demo.at(SYNTHETIC_NOW)
+    found(demo, [*SCENARIOS], "2026-03-01", "+08:00")
+    demo.step("A day is made up. THE DATA IS SYNTHETIC: nothing of it happened.")
+    demo.run(f"tally key secret {SECRET}")
+    demo.run(
+        f"tally convert synthetic --day {SYNTHETIC_DAY} --count {count} --seed {seed} "
+        f"--secret-file {SECRET} --out activities"
+    )
+    demo.step("What the first of them earn can be seen before anything is sent.")
+    methods = " ".join(f"--methodology {name}={of}" for name, of in SCENARIOS.items())
+    demo.run(f"tally check activities/{PLATFORMS[0]}.ndjson {methods} --show 3")
+
+
+def real(demo: Demo, data: Path) -> None:
+    """Activities from a file of bike-share trips."""
+    demo.step(f"Trips are converted: {data.name}. Bikes become pseudonyms, times unix seconds.")
+    demo.run(f"tally key secret {SECRET}")
+    (demo.folder / "activities").mkdir()
+    first, second = (f"activities/{name}.ndjson" for name in PLATFORMS)
+    made = demo.ask(
+        f"tally convert citibike {shlex.quote(str(data))} --zone {ZONE} --scenario {BIKE} "
+        f"--secret-file {SECRET} --out {first}"
+    )
+    print(f"   {made['converted']} trips; {len(made['refused'])} rows could not be converted")
+    lines = (demo.folder / first).read_bytes().splitlines(keepends=True)
+    (demo.folder / second).write_bytes(b"".join(lines[:REPEATED]))
+    offset, first_day = local_day(made["first"])
+    # The ledger's clock stands after the last trip: what is to come cannot be claimed.
+    demo.at(made["last"] + DAY_SECONDS)
+    found(demo, [BIKE], first_day, offset)
+
+
+def local_day(moment: int) -> tuple[str, str]:
+    """The offset from UTC in the zone of the data at a moment, and its day there."""
+    offset = datetime.fromtimestamp(moment, ZoneInfo(ZONE)).utcoffset() or timedelta()
+    seconds = int(offset.total_seconds())
+    return show_offset(seconds), dump_date(Calendar(seconds).day(moment))
+
+
+def submit(demo: Demo) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Both platforms submit; one reduction of the first, and one refusal of the second."""
+    one, two = PLATFORMS
+    demo.step(f"{one} submits its activities: they are signed, checked, recorded, sealed.")
+    demo.run(f"tally submit {LEDGER} activities/{one}.ndjson --as {one} --answers {one}.answers")
+    demo.step(f"{two} submits too, and with them rides that {one} has reported: those are refused.")
+    demo.run(f"tally submit {LEDGER} activities/{two}.ndjson --as {two} --answers {two}.answers")
+    refused = [row for row in demo.answers(two, "refused") if row["platform"] == one]
+    if not refused:
+        raise SystemExit("No ride was refused.")
+    demo.run(f"tally status {LEDGER}")
+    return demo.answers(one, "recorded")[0], refused[0]
+
+
+def prove(demo: Demo, recorded: dict[str, Any], refused: dict[str, Any]) -> None:
+    """Proofs are written, checked elsewhere, and fail when they are touched."""
+    demo.step(f"Who holds the stretch that {PLATFORMS[1]} was refused (line {refused['line']})?")
+    met = refused["met"]
+    demo.run(
+        f"tally prove span {LEDGER} --line {met['line']} --start {met['start']} --out held.json"
+    )
+    demo.run(f"tally-verify check held.json --policy {POLICY}")
+    demo.step("A reduction is proved: recorded, by whom, under what, and counted once.")
+    demo.run(f"tally prove reduction {LEDGER} {recorded['leaf']} --out bundle.json")
+    demo.step("Somebody who has only this file and a policy checks it, offline.")
+    checker = Path(demo.commands["tally-verify"][0])
+    print(f"   ({checker})")
+    demo.run(f"tally-verify check bundle.json --policy {POLICY}")
+    demo.step("One byte of the file is changed.")
+    data = (demo.folder / "bundle.json").read_bytes()
+    changed, place = alter(data)
+    (demo.folder / "changed.json").write_bytes(changed)
+    print(f"   byte {place}: {chr(data[place])} becomes {chr(changed[place])}")
+    demo.run(f"tally-verify check changed.json --policy {POLICY}", expected=1)
+
+
+def alter(bundle: bytes) -> tuple[bytes, int]:
+    """The bundle with one hexadecimal digit of a claim's proof changed, and where."""
+    hashed = re.compile(rb'"[0-9a-f]{64}"').search(bundle, bundle.index(b'"claims"'))
+    if hashed is None:
+        raise SystemExit("The bundle holds no hash.")
+    place = hashed.start() + 1
+    digit = b"1" if bundle[place : place + 1] == b"0" else b"0"
+    return bundle[:place] + digit + bundle[place + 1 :], place
+
+
+def main() -> None:
+    """Run the demonstration."""
+    parser = argparse.ArgumentParser(description="From activities to a proof checked elsewhere.")
+    parser.add_argument("--data", type=Path, help="a CSV file of trips, as Citi Bike has them")
+    parser.add_argument("--count", type=int, default=4_000, help="synthetic activities")
+    parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--out", type=Path, default=TOP / "demo" / "out")
+    parser.add_argument(
+        "--verifier", type=Path, default=TOP / ".venv-verify" / "bin" / "tally-verify"
+    )
+    given = parser.parse_args()
+    folder = given.out.absolute()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    demo = Demo(folder, given.verifier.absolute())
+    print(f"Everything happens in {given.out}.")
+    if given.data:
+        real(demo, given.data.absolute())
+    else:
+        synthetic(demo, given.count, given.seed)
+    prove(demo, *submit(demo))
+    print(f"\nDone in {time.monotonic() - demo.began:.0f} s.")
+
+
+if __name__ == "__main__":
+    main()

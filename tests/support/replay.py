@@ -1,0 +1,164 @@
+"""A second look at a ledger: replay of its published files, and proof of what it acknowledged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.city import ORIGIN, City, key
+
+from chain.proofs import check_held
+from chain.receipts import check_receipt
+from chain.reductions import Reduction, parse_reductions
+from chain.register import Register
+from chain.rules import Effects, Entry, Refused, apply, void_list
+from chain.spans import FOREVER, Span
+from chain.state import State
+from chain.store.ledger import CHECKPOINT, reductions_path
+from chain.tiles import DirectoryReader, TileTree
+from keys.notes import parse_checkpoint, parse_note
+from keys.statements import Statement, parse_statement
+
+
+@dataclass
+class Replayed:
+    """What a replay found; it is the rules' view of itself."""
+
+    state: State | None = None
+    register: Register = field(default_factory=Register)
+    statements: list[Statement] = field(default_factory=list)
+    ids: set[bytes] = field(default_factory=set)
+    outcomes: dict[int, Sequence[Refused | None]] = field(default_factory=dict)
+    recorded: int = 0
+    refused: int = 0
+    grams: int = 0
+
+    def seen(self, identity: bytes) -> bool:
+        return identity in self.ids
+
+    def overlapping(self, wanted: Sequence[tuple[bytes, int, int]]) -> list[list[Span]]:
+        return self.register.overlapping(wanted)
+
+    def root(self) -> bytes:
+        return self.register.root()
+
+    def take(self, entry: Entry) -> Effects:
+        effects = apply(self.state, entry, self)
+        self.register.change(effects.put, effects.drop)
+        self.state = effects.state
+        self.outcomes[len(self.statements)] = effects.outcomes
+        self.statements.append(entry.statement)
+        self.ids.add(entry.statement.id)
+        if entry.statement.kind == "void":
+            self.recorded -= len(entry.reductions)
+            self.grams -= sum(r.grams for r in entry.reductions)
+        for reduction, why in zip(entry.reductions, effects.outcomes, strict=False):
+            self.recorded += why is None
+            self.grams += reduction.grams if why is None else 0
+            self.refused += why is not None
+        return effects
+
+
+def replay(folder: Path) -> Replayed:
+    """Replay the log from the tiles and the files of reductions alone.
+
+    That each seal names the register's root is one of the rules, so every block is compared.
+    """
+    checkpoint = parse_checkpoint(parse_note((folder / CHECKPOINT).read_bytes()).text)
+    tree = TileTree(DirectoryReader(folder), checkpoint.size)
+    assert tree.root(checkpoint.size) == checkpoint.root
+    replayed = Replayed()
+    for data in tree.entries(0, checkpoint.size):
+        statement = parse_statement(data)
+        replayed.take(Entry(statement, _named(folder, replayed, statement)))
+    assert len(replayed.statements) == checkpoint.size
+    assert replayed.statements[-1].kind == "seal"
+    return replayed
+
+
+def _named(folder: Path, replayed: Replayed, statement: Statement) -> list[Reduction]:
+    def submitted(submission: Statement) -> list[Reduction]:
+        root = bytes.fromhex(submission.body["root"])
+        return parse_reductions((folder / reductions_path(root)).read_bytes())
+
+    if statement.kind == "submission":
+        return submitted(statement)
+    if statement.kind == "void":
+        return [submitted(replayed.statements[i])[p] for i, p, _ in void_list(statement)]
+    return []
+
+
+def check_replay(city: City) -> Replayed:
+    """Replay a ledger, and compare all that its database says with what the replay found."""
+    replayed = replay(city.folder)
+    state = replayed.state
+    assert state is not None
+    with city.store.snapshot() as snapshot:
+        head = snapshot.head()
+        assert head is not None
+        assert head.size == len(replayed.statements)
+        assert head.register_root == replayed.register.root() == snapshot.register().root()
+        assert (head.recorded, head.refused, head.grams) == (
+            replayed.recorded,
+            replayed.refused,
+            replayed.grams,
+        )
+        assert list(snapshot.register().spans()) == list(replayed.register.spans())
+        for index, statement in enumerate(replayed.statements):
+            assert snapshot.statement(index) == statement
+            refusals = {p: why for p, why in enumerate(replayed.outcomes[index]) if why}
+            assert snapshot.refusals(index) == refusals
+        known = snapshot.state()
+    assert known is not None
+    for one in (known, city.state):
+        for name in ("index", "height", "time", "previous", "closed_until", "participants"):
+            assert getattr(one, name) == getattr(state, name), name
+        assert one.proposals.keys() == state.proposals.keys()
+        assert one.classes.document == state.classes.document
+        for given, expected in (
+            (one.methodologies, state.methodologies),
+            (one.scenarios, state.scenarios),
+        ):
+            assert {
+                name: [(v.start, v.end, v.document.document) for v in versions]
+                for name, versions in given.items()
+            } == {
+                name: [(v.start, v.end, v.document.document) for v in versions]
+                for name, versions in expected.items()
+            }
+    return replayed
+
+
+def check_held_by(city: City, reduction: Reduction) -> None:
+    """Every claim of a reduction is held by it, with a proof under the last register root."""
+    with city.store.snapshot() as snapshot:
+        head = snapshot.head()
+        register = snapshot.register()
+        assert head is not None
+        for claim in reduction.claims:
+            wanted = (claim.line, claim.start or 0, claim.end or FOREVER)
+            (mine,) = [s for s in register.overlapping([wanted])[0] if s.holder == reduction.holder]
+            if claim.start is not None:
+                assert (mine.start, mine.end) == (claim.start, claim.end)
+            proof = register.held(mine.line, mine.start)
+            assert proof.span == mine
+            check_held(head.register_root, proof, city.state.classes.allows)
+
+
+def check_provable(city: City, statement: Statement) -> None:
+    """An acknowledged statement has a receipt that verifies, and what it recorded is held."""
+    answer = city.answer(statement)
+    with city.store.snapshot() as snapshot:
+        entry = snapshot.statement(answer.index)
+        assert entry.id == statement.id
+        checked = check_receipt(answer.receipt, entry.data, key("operator").public, ORIGIN)
+        size, index, root = checked
+        block = snapshot.block(answer.height)
+        assert (size, index) == (block.size, answer.index)
+        assert root == block.frontier.root()
+        if statement.kind != "submission":
+            return
+        reductions = snapshot.reductions(bytes.fromhex(statement.body["root"]))
+        places = [snapshot.locate(reduction.holder) for reduction in reductions]
+    for position, (reduction, place) in enumerate(zip(reductions, places, strict=True)):
+        if position not in answer.refusals and place is not None and place.voided is None:
+            check_held_by(city, reduction)
