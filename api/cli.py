@@ -56,8 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _complain(Unreadable("file-unreadable", path=error.filename or "–", reason=reason), given)
         return EXIT_UNREADABLE
     except typer.TyperException as error:
-        # The library has words for its own errors, and they end without a full stop at times.
-        _complain(Usage("usage", reason=error.format_message()), given)
+        message = error.format_message()
+        if message.startswith("Usage:"):
+            print(message, file=sys.stderr)  # a group without its command: its help
+        else:
+            _complain(Usage("usage", reason=message), given)
         return EXIT_USAGE
     except (typer.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED

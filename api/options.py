@@ -71,7 +71,10 @@ def command(app: typer.Typer, name: str, *, ledger: bool = True) -> Callable[[Fu
     def register(function: Function) -> Function:
         def run(**given: Any) -> int | None:
             session = Session(**{option: given.pop(option) for option in shared})
-            return function(session, **given)
+            try:
+                return function(session, **given)
+            finally:
+                session.close()
 
         _, *own = inspect.signature(function, eval_str=True).parameters.values()
         parameters = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]

@@ -76,9 +76,15 @@ class Session:
         self.database = database
         self._keys = keys
         self._passphrases: dict[Path, bytes] = {}
+        self._stores: list[LedgerStore] = []
         # Where there is no terminal there is no width to keep to.
         width = None if sys.stdout.isatty() else PLAIN_WIDTH
         self._out = Console(highlight=False, markup=False, emoji=False, width=width)
+
+    def close(self) -> None:
+        """Close the databases that the command has opened."""
+        for store in self._stores:
+            store.engine.dispose()
 
     # --- what it prints ---
 
@@ -188,12 +194,14 @@ class Session:
 
     def open(self, folder: Path) -> "Ledger":
         """An existing ledger; raises `Unreadable`."""
-        return Ledger(self, folder, open_store(folder, self.database))
+        self._stores.append(open_store(folder, self.database))
+        return Ledger(self, folder, self._stores[-1])
 
     def new_store(self, folder: Path) -> LedgerStore:
         """The store of a ledger that is to be founded; raises `Usage` if there is one already."""
         try:
             store = LedgerStore(folder, open_engine(self.database) if self.database else None)
+            self._stores.append(store)
             store.prepare()
         except OSError as error:
             raise Usage("file-unwritable", path=str(folder), reason=error.strerror) from error

@@ -1,11 +1,17 @@
-"""The ledger that the benchmarks run on: one platform, bus rides with two claims each.
+"""The ledgers that the benchmarks run on: one platform, reductions with two claims each.
 
-The rides are synthetic: a person and a ticket of its own for each, so that every one is recorded.
+All of it is synthetic, and every reduction has identifiers of its own, so that each is recorded.
+Two workloads show the two ways in which claims meet a register that is full:
+
+* *trips*: bike-share trips claim the bike's and the traveller's time, both on lines of their day.
+  What is full is the days before; most of what arrives is of today.
+* *rides*: bus rides claim the traveller's time and the ticket, whose line has no day.  Here all
+  that is there is of today, and every claim falls anywhere among it: the worst case.
 """
 
-import hashlib
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import insert
@@ -30,9 +36,24 @@ OFFSET = 8 * 3600
 TODAY = parse_date("2026-03-30")
 NOW = TODAY * DAY_SECONDS + 20 * 3600 - OFFSET
 PLATFORM = "platform"
-HISTORY_DAYS = 30
-#: How the rides of one submission spread over the days back from today, in percent.
+#: How what arrives spreads over the days back from today, in percent.
 ARRIVALS = ((0, 90), (1, 8), (7, 2))
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What a platform submits, and over how many days what is there already spreads."""
+
+    name: str
+    methodology: str
+    classes: tuple[int, int]
+    seconds: int
+    history_days: int
+
+
+TRIPS = Workload("trips", "bike-share-trip", (2, 1), 900, 30)
+RIDES = Workload("rides", "bus-ride-by-code", (1, 4), 0, 1)
+_TICKET = 4
 
 Batch = tuple[Statement, list[bytes]]
 
@@ -43,19 +64,20 @@ def key(name: str) -> KeySigner:
 
 
 class BenchCity:
-    """A fresh ledger in ``folder``; ``seed`` decides on its rides."""
+    """A fresh ledger in ``folder``; ``seed`` decides on what is submitted to it."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, workload: Workload, seed: int) -> None:
+        self.workload = workload
         self.store = LedgerStore(folder)
         self.store.prepare()
         self.sequencer = Sequencer(self.store, key("operator"))
         first = TODAY - 60
         scenario = {
             "format": 1,
-            "id": "bus",
-            "title": {"en": "Bus", "zh": "公交"},
+            "id": "city",
+            "title": {"en": "City", "zh": "城市"},
             "region": "city",
-            "methodology": "bus-ride-by-code",
+            "methodology": workload.methodology,
             "owner": "governor",
             "platforms": [PLATFORM],
             "authority": "governor",
@@ -73,7 +95,7 @@ class BenchCity:
                 enrol("operator", "Operator", [Role.OPERATOR], key("operator").public),
                 enrol("governor", "Governor", [Role.GOVERNOR], key("governor").public),
                 enrol(PLATFORM, "Platform", [Role.PLATFORM], key(PLATFORM).public),
-                publish_methodology(library()["bus-ride-by-code"], first),
+                publish_methodology(library()[workload.methodology], first),
                 {"action": "scenario", "document": dump_json(scenario).decode()},
             ],
         )
@@ -81,41 +103,36 @@ class BenchCity:
         self.sequencer.seal_all(NOW)
         self._random = random.Random(seed)
 
-    def rides(self, count: int) -> list[bytes]:
-        """``count`` rides, as NDJSON lines."""
+    def activities(self, count: int) -> list[bytes]:
+        """``count`` activities, as NDJSON lines."""
         days, weights = zip(*ARRIVALS, strict=True)
+        token = self._random.randbytes
         lines = []
         for back in self._random.choices(days, weights, k=count):
-            start = (TODAY - back) * DAY_SECONDS - OFFSET + self._random.randrange(600, 80_000)
-            if back == 0:
-                start = min(start, NOW)
-            name = self._random.randbytes(16).hex()
-            lines.append(
-                dump_json(
-                    {
-                        "format": 1,
-                        "id": f"ride-{name[:12]}",
-                        "scenario": "bus",
-                        "start": start,
-                        "end": start,
-                        "subject": name,
-                        "evidence": {
-                            "tier": "platform-record",
-                            "digest": hashlib.sha256(name.encode()).hexdigest(),
-                        },
-                        "ticket": {"issuer": "bus", "number": self._random.randbytes(16).hex()},
-                        "authorisation": "ab" * 32,
-                        "nonce": self._random.randbytes(16).hex(),
-                    }
-                )
-            )
+            start = (TODAY - back) * DAY_SECONDS - OFFSET + self._random.randrange(600, 70_000)
+            activity = {
+                "format": 1,
+                "id": token(6).hex(),
+                "scenario": "city",
+                "start": start,
+                "end": start + self.workload.seconds,
+                "subject": token(16).hex(),
+                "evidence": {"tier": "platform-record", "digest": token(32).hex()},
+                "authorisation": token(32).hex(),
+                "nonce": token(16).hex(),
+            }
+            if _TICKET in self.workload.classes:
+                activity["ticket"] = {"issuer": "bus", "number": token(16).hex()}
+            else:
+                activity["vehicle"] = token(16).hex()
+            lines.append(dump_json(activity))
         return lines
 
     def batches(self, count: int, size: int) -> list[Batch]:
-        """Signed submissions of ``size`` rides each."""
+        """Signed submissions of ``size`` activities each."""
         made = []
         for _ in range(count):
-            lines = self.rides(size)
+            lines = self.activities(size)
             statement = sign_submission(
                 key(PLATFORM),
                 platform=PLATFORM,
@@ -145,25 +162,25 @@ class BenchCity:
         """Let the ledger go, and its memory."""
         self.store.engine.dispose()
 
-    def preload(self, spans: int, days: int) -> None:
-        """Fill the register with spans of earlier rides, spread evenly over the last ``days``.
+    def preload(self, spans: int) -> None:
+        """Fill the register with spans of earlier reductions of the same kind.
 
         They go in beside the log: what is measured is the register at that size.
         """
         register = self.sequencer._recall().register
-        page = tables.page
         step = 100_000
         for done in range(0, spans, step):
-            put = []
-            for _ in range(min(step, spans - done) // 2):
-                day = TODAY - self._random.randrange(days)
-                start = day * DAY_SECONDS - OFFSET + self._random.randrange(600, 80_000)
-                holder = self._random.randbytes(32)
-                line_id = self._random.randbytes(21)
-                put.append(Span(day.to_bytes(2) + b"\1" + line_id, start, start + 420, holder))
-                put.append(Span(b"\0\0\4" + line_id[::-1], 0, FOREVER, holder))
-            register.change(put)
-            pages = register.drain()
+            register.change([self._span(done + n) for n in range(min(step, spans - done))])
+            rows = [{"number": n, "data": d} for n, d in register.drain().items() if d is not None]
             with self.store.engine.begin() as connection:
-                rows = [{"number": n, "data": d} for n, d in pages.items() if d is not None]
-                connection.execute(insert(page).prefix_with("OR REPLACE"), rows)
+                connection.execute(insert(tables.page).prefix_with("OR REPLACE"), rows)
+
+    def _span(self, number: int) -> Span:
+        token = self._random.randbytes
+        class_number = self.workload.classes[number % 2]
+        if class_number == _TICKET:
+            return Span(b"\0\0" + bytes((class_number,)) + token(21), 0, FOREVER, token(32))
+        day = TODAY - self._random.randrange(self.workload.history_days)
+        start = day * DAY_SECONDS - OFFSET + self._random.randrange(600, 70_000)
+        line = day.to_bytes(2) + bytes((class_number,)) + token(21)
+        return Span(line, start, start + 420, token(32))

@@ -948,7 +948,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{count} 项活动共得 {grams} 克、{points} 积分；{refused} 项不计入。",
     ),
     "submit-done": (
-        "{submissions} submissions are in the log. Recorded: {recorded} reductions, {grams} g. "
+        "Submissions in the log: {submissions}. Recorded: {recorded} reductions, {grams} g. "
         "Refused: {refused}.",
         "{submissions} 批提交已入日志。已登记：{recorded} 笔减排量，{grams} 克。"
         "被拒：{refused} 笔。",

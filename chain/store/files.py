@@ -8,12 +8,14 @@ go through `System`, so that tests can make any of them fail.
 
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from keys.errors import Unreadable
 
 # Two processes may write the same file at once; each has its own temporary name.
 TEMPORARY_SUFFIX = f".{os.getpid()}.new"
+FLUSHES_MAX = 16
 
 
 class System:
@@ -55,18 +57,25 @@ class Files:
 
     def write(self, files: Mapping[str, bytes]) -> None:
         """Write a batch of files; when this returns, all of them survive a loss of power."""
-        folders: set[Path] = set()
-        for path, data in files.items():
-            target = self.folder / path
-            if not target.parent.is_dir():
-                self._make_folder(target.parent)
-            self._system.write(target.with_name(target.name + TEMPORARY_SUFFIX), data)
-            folders.add(target.parent)
-        for path in files:
-            target = self.folder / path
-            self._system.rename(target.with_name(target.name + TEMPORARY_SUFFIX), target)
+        targets = {self.folder / path: data for path, data in files.items()}
+        folders = {target.parent for target in targets}
         for folder in sorted(folders):
-            self._flush(folder)
+            if not folder.is_dir():
+                self._make_folder(folder)
+        # The disk flushes many files at once in little more than the time of one.
+        with ThreadPoolExecutor(FLUSHES_MAX) as pool:
+            written = [
+                pool.submit(self._system.write, _temporary(target), data)
+                for target, data in targets.items()
+            ]
+        for done in written:
+            done.result()
+        for target in targets:
+            self._system.rename(_temporary(target), target)
+        with ThreadPoolExecutor(FLUSHES_MAX) as pool:
+            flushed = [pool.submit(self._flush, folder) for folder in sorted(folders)]
+        for done in flushed:
+            done.result()
 
     def remove(self, path: str) -> None:
         """Remove a file if it is there."""
@@ -84,3 +93,7 @@ class Files:
             self._system.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(target.name + TEMPORARY_SUFFIX)

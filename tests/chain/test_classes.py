@@ -194,6 +194,13 @@ def test_every_axis_and_every_grammar_can_be_read(axis: str, grammar: str) -> No
     assert read.all[0].axis == axis
 
 
+@pytest.mark.parametrize("changes", [{"number": 255}, {"number": 1}, {"longest": 1}])
+def test_the_bounds_of_numbers_can_be_read(changes: dict[str, int]) -> None:
+    read = Classes(json.dumps(one(**changes)).encode(), EAST).all[0]
+    for name, value in changes.items():
+        assert getattr(read, name) == value
+
+
 # --- the names of lines ---
 
 

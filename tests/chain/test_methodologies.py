@@ -413,17 +413,15 @@ def _gives(given: Any, template: Any, claims: tuple[Claim, ...], day: int) -> bo
     if any(claim.start is None for claim in claims):
         return False
     first, last = claims[0].start or 0, claims[-1].end or 0
-    if not first < last or [(c.day, c.start, c.end) for c in claims] != CALENDAR.cut(first, last):
+    if not first < last <= first + of.longest or [
+        (c.day, c.start, c.end) for c in claims
+    ] != CALENDAR.cut(first, last):
         return False
     low, high = given["duration"]["min"], given["duration"]["max"]
     if "span" in template:
         low = high = template["span"]["seconds"]
     guard = template.get("guard", 0)
-    return (
-        low <= last - first - 2 * guard <= high
-        and last - first <= of.longest
-        and CALENDAR.day(first + guard) == day
-    )
+    return low <= last - first - 2 * guard <= high and CALENDAR.day(first + guard) == day
 
 
 def accepts(methodology: Methodology, reduction: Reduction) -> bool:

@@ -184,7 +184,7 @@ def test_honest_proofs_are_accepted_and_read_back(proof: Held | Free) -> None:
 def test_every_span_is_held(span: Span) -> None:
     proof = REGISTER.held(span.line, span.start)
     assert proof.span == span
-    accept(proof)
+    accept(Held.from_json(proof.as_json()))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_every_span_is_held(span: Span) -> None:
     ],
 )
 def test_every_gap_is_free(line: bytes, start: int, end: int) -> None:
-    accept(REGISTER.free(line, start, end))
+    accept(Free.from_json(REGISTER.free(line, start, end).as_json()))
 
 
 def test_a_single_span_is_held_and_contradicts_other_lines() -> None:
@@ -405,6 +405,24 @@ def test_a_gap_with_spans_in_it(low: int, high: int) -> None:
         refused("neighbour-not-adjacent", Free(ANN, STARTS[low] + 60, STARTS[high], around))
 
 
+def test_a_committed_span_that_no_start_can_have() -> None:
+    """Nothing starts at 2^63 or later; still the span before is not the last on its line."""
+    span, beyond = Span(SERIES, 5, 6, HOLDER), Span(SERIES, 2**63 + 5, 2**63 + 6, HOLDER)
+    root, path = root_of([span, beyond]), (Step(192, root_of([beyond])),)
+    refused("neighbour-left-out", Held(span, path, None, None), root)
+    after = Leaf(beyond.start, value(beyond), (Step(192, root_of([span])),))
+    refused("neighbour-overlaps", Held(span, path, None, after), root)
+    shown = Neighbour(5, 6, HOLDER, path)
+    refused("neighbour-left-out", Free(SERIES, 7, 9, Present(shown, None)), root)
+
+
+def test_a_committed_empty_span_where_the_free_stretch_begins() -> None:
+    empty = Span(SERIES, 5, 5, HOLDER)
+    shown = Present(Neighbour(5, 5, HOLDER, ()), None)
+    refused("neighbour-overlaps", Free(SERIES, 5, 9, shown), root_of([empty]))
+    accept(Free(SERIES, 6, 9, shown), root_of([empty]))
+
+
 def test_the_span_as_its_own_neighbour() -> None:
     refused("neighbour-overlaps", replace(HELD, before=neighbour(STARTS[3])))
     refused("neighbour-overlaps", replace(HELD, after=follower(STARTS[3])))
@@ -533,6 +551,18 @@ def test_an_absence_that_ends_too_low() -> None:
     refused("absent-path-too-long", replace(BY_LEAF, evidence=Absent(HELD.path, end)))
 
 
+def test_an_absence_that_ends_below_a_node_of_just_a_line() -> None:
+    """The node of 192 bits says that the line is there, whatever hangs below it."""
+    other = root_of([SPANS[0]])
+    key = SERIES + bytes(8)
+    end = Leaf(SPANS[0].start, value(SPANS[0]), (), ANN)
+    low = Free(SERIES, 0, 9, Absent((Step(192, HOLDER),), end))
+    refused("absent-path-too-long", low, node_hash(192, key, other, HOLDER))
+    high = Free(SERIES, 0, 9, Absent((Step(191, HOLDER),), end))
+    right = key[23] & 1
+    accept(high, node_hash(191, key, *((HOLDER, other) if right else (other, HOLDER))))
+
+
 def test_an_absence_of_a_line_that_is_there_by_its_own_top_node() -> None:
     path, node = [(path, node) for path, node in nodes_towards(HELD) if node.bits >= 192][-1]
     assert path == line_path(ANN)
@@ -595,8 +625,9 @@ def test_an_absence_by_a_node_with_bits_that_no_key_has(bits: int) -> None:
 def test_an_absence_by_a_node_that_is_not_below_its_path() -> None:
     path = absent(BY_INNER).path
     assert path
-    prefix = inner(BY_INNER).prefix[: (path[-1].bits + 7) // 8]
-    refused("absent-end-invalid", ends_in(BY_INNER, bits=path[-1].bits, prefix=prefix))
+    bits = path[-1].bits
+    contradicting = bytes((BY_INNER.line[0] ^ 0x80,)).ljust((bits + 7) // 8, b"\0")
+    refused("absent-end-invalid", ends_in(BY_INNER, bits=bits, prefix=contradicting))
 
 
 @pytest.mark.parametrize("child", [EMPTY_ROOT, b"", bytes(31), bytes(33)])

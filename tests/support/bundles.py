@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from support.city import NOON, ORIGIN, City, key
+from support.city import NOON, ORIGIN, TODAY, City, key
 
 from chain import merkle
 from chain.admission import admit
@@ -29,7 +29,7 @@ from chain.merkle import Frontier
 from chain.reductions import Reduction
 from chain.register import Register
 from chain.sequencer import Answer
-from chain.spans import Span, make_holder
+from chain.spans import FOREVER, Span, make_holder
 from keys.notes import NoteKey, NoteSignature, cosign, format_note, parse_note
 from keys.participants import Role, key_holder
 from keys.signer import Signer
@@ -156,7 +156,9 @@ def ledger() -> Entries:
         [city.ride("rider-1", morning + 90), city.ride("rider-1", morning + 3600)], "pay-app"
     )
     city.post(city.void(rides, [VOIDED], "governor"))
-    again = city.submit([city.ride(f"rider-{VOIDED}", morning + 60 * VOIDED)], "pay-app")
+    again = city.submit(
+        [city.ride(f"rider-{VOIDED}", morning + 60 * VOIDED, ticket="new")], "pay-app"
+    )
     city.govern(rotation("metro-app", key("metro-app"), key("metro-app/2")))
     lines = [city.ride("rider-2", NOON)]
     rotated = sign_reductions(city.reduce(lines), city.state.genesis.id, key("metro-app/2"))
@@ -485,3 +487,49 @@ def world() -> World:
 def honest() -> Sealed:
     """The small ledger as it is."""
     return world().sealed(world().last)
+
+
+def activity(answer: Answer, position: int) -> bytes:
+    """The activity of a submitted reduction."""
+    root = bytes.fromhex(honest().statements[answer.index].body["root"])
+    return ledger().city.store.activities(root)[position]
+
+
+def stretch(answer: Answer, position: int, claim: int = 0) -> tuple[bytes, int, int]:
+    """(line, start, end) of a claim of a submitted reduction; of a seat, its line's first."""
+    found = world().batches[answer.index][position].claims[claim]
+    return found.line, found.start or 0, found.end or 1
+
+
+@functools.cache
+def samples() -> dict[str, Json]:
+    """A bundle of each kind that there is, all of the small ledger as it is."""
+    small, made = ledger(), honest()
+    line, start, end = stretch(small.trips, 2)
+    voided, voided_start, _ = stretch(small.rides, VOIDED)
+    ticket = stretch(small.rides, VOIDED, 1)
+    seat, _, _ = stretch(small.meals, 0, 1)
+    nobody = world().classes.line("traveller", ["0" * 32], TODAY)
+    return {
+        "ride": made.reduction(small.rides.index, 0),
+        "ride, disclosed": made.reduction(small.rides.index, 1, activity(small.rides, 1)),
+        "trip of 19 days": made.reduction(small.trips.index, 0, activity(small.trips, 0)),
+        "trip over midnight": made.reduction(small.trips.index, 1, activity(small.trips, 1)),
+        "trip between two": made.reduction(small.trips.index, 3),
+        "meal": made.reduction(small.meals.index, 1, activity(small.meals, 1)),
+        "ride after a void": made.reduction(small.again.index, 0, activity(small.again, 0)),
+        "ride after a rotation": made.reduction(small.rotated.index, 0),
+        "ride beside a refusal": made.reduction(small.second.index, 1),
+        "span of seconds": made.span(small.trips.index, 3),
+        "span of a day": made.span(small.trips.index, 0, 7),
+        "span of a ticket": made.span(small.rides.index, 2, 1),
+        "span of a seat": made.span(small.meals.index, 0, 1),
+        "span after a void": made.span(small.again.index, 0),
+        "free before all": made.free(line, start - 600, start),
+        "free between two": made.free(line, end + 900, end + 1800),
+        "free after all": made.free(line, end + 20_000, end + 20_060),
+        "free ticket of a void": made.free(ticket[0], 0, FOREVER),
+        "free around a span": made.free(voided, voided_start - 900, voided_start),
+        "free seat": made.free(seat, 1, 2),
+        "free of an absent line": made.free(nobody, NOON, NOON + 60),
+    }
