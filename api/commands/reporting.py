@@ -7,15 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from api.convert import (
-    ColumnMapping,
-    Converter,
-    Row,
-    citibike_mapping,
-    open_csv,
-    read_mapping,
-    read_rows,
-)
+from api.convert import Converter, Row, open_csv, read_rows
+from api.mappings import ColumnMapping, citibike_mapping, read_mapping
 from api.options import SecretFile, command
 from api.session import SHOWN_MAX, Session
 from api.synthetic import city_day
@@ -95,7 +88,7 @@ def csv(
     mapping: Annotated[
         Path,
         typer.Option(
-            "--mapping", metavar="FILE", help="Which column gives what (`api/convert.py` tells)."
+            "--mapping", metavar="FILE", help="Which column gives what (`api/mappings.py` tells)."
         ),
     ],
     secret_file: SecretFile,

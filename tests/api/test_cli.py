@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -42,15 +43,20 @@ class Run:
         return json.loads(self(*arguments, "--json", expected=expected))
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.chdir(tmp_path)
+def set_up(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """The same surroundings for every run: a folder, a clock, a passphrase, no terminal."""
+    monkeypatch.chdir(folder)
     for name in ("TALLY_KEYS", "TALLY_DATABASE", "LC_ALL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LANG", "C.UTF-8")
     monkeypatch.setenv("TALLY_PASSPHRASE", "a passphrase")
     monkeypatch.setenv("TALLY_NOW", NOW)
     monkeypatch.setattr("sys.stdin", io.StringIO())
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    set_up(monkeypatch, tmp_path)
     return Run(capsys)
 
 
@@ -98,24 +104,40 @@ def write_lines(name: str, *activities: object) -> str:
 MORNING = 1_772_413_200  # 2026-03-02 09:00 in the city
 
 
+FOUND = (
+    *("init", "city", "--origin", "ledger.example/city", "--first-day", "2026-03-01"),
+    *("--issuer", "ticket=city-bus", "--issuer", "order=canteen"),
+)
+
+
 @pytest.fixture
 def found(run: Run) -> Run:
     """A ledger with an operator and a governor."""
-    run(
-        *("init", "city", "--origin", "ledger.example/city", "--first-day", "2026-03-01"),
-        *("--issuer", "ticket=city-bus", "--issuer", "order=canteen"),
-    )
+    run(*FOUND)
     return run
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a ledger, two platforms and three scenarios, made once."""
+    folder = tmp_path_factory.mktemp("built")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        set_up(monkeypatch, folder)
+        assert cli.main(FOUND) == 0
+        for name in ("metro-app", "pay-app"):
+            enrol = ("enrol", "city", name, "--role", "platform", "--by", "governor")
+            assert cli.main(enrol) == 0
+        for name in SCENARIOS:
+            document = write_scenario(name)
+            assert cli.main(("publish", "scenario", "city", document, "--by", "governor")) == 0
+    return folder
+
+
 @pytest.fixture
-def town(found: Run) -> Run:
-    """With two platforms and three scenarios as well."""
-    for name in ("metro-app", "pay-app"):
-        found("enrol", "city", name, "--role", "platform", "--by", "governor")
-    for name in SCENARIOS:
-        found("publish", "scenario", "city", write_scenario(name), "--by", "governor")
-    return found
+def town(run: Run, built: Path, tmp_path: Path) -> Run:
+    """A ledger with two platforms and three scenarios."""
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    return run
 
 
 def verdict(bundle: str, policy: str = "city/policy") -> str:

@@ -1,0 +1,203 @@
+"""Mappings: which column of a platform's CSV file gives which field of an activity.  As JSON::
+
+    format      1
+    scenario    the scenario of all rows
+    zone        the zone of times that do not name theirs: an IANA name or an offset "+08:00"
+    encoding    of the file; optional, by default UTF-8
+    delimiter   between cells; optional, by default a comma
+    only        {column: [value, …]}: rows with other values are passed over; optional
+    fields      {field: source}
+
+A field is one of an activity's (`chain.activities`), with a dot where it lies within another:
+``id``, ``start``, ``end``, ``subject``, ``vehicle``, ``meter``, ``ticket.issuer``,
+``ticket.number``, ``order.…``, ``parcel.…``, ``bill.…``, ``attributes.NAME``,
+``quantities.NAME``, ``evidence.tier``, ``evidence.digest``, ``authorisation``.  A source is one
+of::
+
+    {"column": name}              the cell, white space at its ends away
+    {"column": [name, …]}         these cells, joined by "/"
+    {"constant": text}            the same in every row
+
+and beside ``column`` it may have:
+
+* ``format`` on ``start`` and ``end``: "iso", "unix", "unix-ms", or a pattern of `strptime`, or a
+  list of them, tried in turn; by default "iso".  Fractions of a second are cut off.
+* ``scale`` on a quantity, a decimal text: the cell, itself a decimal, times this, rounded down.
+* ``is_pseudonym`` on an identifier: the cell holds the pseudonym already.
+
+Identifiers (``subject``, ``vehicle``, ``meter``, the numbers of tickets, orders and parcels, the
+account of a bill) become pseudonyms of the class traveller, vehicle, meter, ticket, order, parcel,
+bill.  An empty cell leaves the field out.  What the mapping does not give, `api.convert` tells.
+"""
+
+import datetime
+import re
+import zoneinfo
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from api.values import parse_offset
+from chain.activities import LINE_FIELDS
+from chain.formulas import decimal
+from keys.errors import Malformed, Usage
+from keys.strict import fields
+
+IDENTIFIERS: Mapping[str, str] = {
+    "subject": "traveller",
+    "vehicle": "vehicle",
+    "meter": "meter",
+    "ticket.number": "ticket",
+    "order.number": "order",
+    "parcel.number": "parcel",
+    "bill.account": "bill",
+}
+"""The fields that become pseudonyms, and of which class."""
+TIMES = ("start", "end")
+_TEXTS = {
+    "id",
+    "evidence.tier",
+    "evidence.digest",
+    "authorisation",
+    *(f"{name}.{part}" for name, parts in LINE_FIELDS.items() for part in parts),
+}
+_NAMED = re.compile(r"(?:attributes|quantities)\.[a-z][a-z0-9_]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a field comes from."""
+
+    columns: tuple[str, ...] = ()
+    constant: str | None = None
+    formats: tuple[str, ...] = ("iso",)
+    scale: str | None = None
+    is_pseudonym: bool = False
+
+
+@dataclass(frozen=True)
+class ColumnMapping:
+    """A mapping, read."""
+
+    scenario: str
+    zone: datetime.tzinfo
+    fields: Mapping[str, Source]
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    only: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+def read_zone(name: str) -> datetime.tzinfo:
+    """A time zone by its IANA name, or an offset; raises `Usage`."""
+    if name[:1] in "+-":
+        return datetime.timezone(datetime.timedelta(seconds=parse_offset(name)))
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise Usage("zone-unknown", name=name) from None
+
+
+def read_mapping(
+    value: object, *, scenario: str | None = None, zone: str | None = None
+) -> ColumnMapping:
+    """Read a mapping; ``scenario`` and ``zone`` stand in for its own.  Raises `Malformed`."""
+    given = fields(
+        value,
+        "mapping",
+        {"format": int, "fields": dict},
+        {"scenario": str, "zone": str, "encoding": str, "delimiter": str, "only": dict},
+    )
+    if given["format"] != 1:
+        raise Malformed("format-unknown", where="mapping", format=given["format"])
+    given |= {"scenario": scenario} if scenario else {}
+    given |= {"zone": zone} if zone else {}
+    for name in ("scenario", "zone"):
+        if name not in given:
+            raise Malformed("field-missing", where="mapping", field=name)
+    sources = {name: _read_source(name, source) for name, source in given["fields"].items()}
+    if "start" not in sources:
+        raise Malformed("field-missing", where="mapping", field="start")
+    only: dict[str, frozenset[str]] = {}
+    for column, values in given.get("only", {}).items():
+        if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
+            raise Malformed("field-type", where="mapping", field="only", expected="lists of text")
+        only[column] = frozenset(values)
+    delimiter = given.get("delimiter", ",")
+    if len(delimiter) != 1:
+        raise Malformed("field-type", where="mapping", field="delimiter", expected="one character")
+    return ColumnMapping(
+        given["scenario"],
+        read_zone(given["zone"]),
+        sources,
+        given.get("encoding", "utf-8"),
+        delimiter,
+        only,
+    )
+
+
+def _read_source(name: str, value: object) -> Source:
+    where = f"mapping, {name}"
+    if name not in _TEXTS | IDENTIFIERS.keys() | set(TIMES) and not _NAMED.fullmatch(name):
+        raise Malformed("field-unknown", where="mapping", field=name[:80])
+    given = fields(
+        value,
+        where,
+        {},
+        {
+            "column": (str, list),
+            "constant": str,
+            "format": (str, list),
+            "scale": str,
+            "is_pseudonym": bool,
+        },
+    )
+    if ("column" in given) == ("constant" in given):
+        raise Malformed(
+            "field-type", where=where, field="column", expected="given, or else constant"
+        )
+    columns = _texts(given.get("column", []), where)
+    formats = _texts(given.get("format", "iso"), where)
+    if "scale" in given:
+        decimal(given["scale"])
+    return Source(
+        columns,
+        given.get("constant"),
+        formats,
+        given.get("scale"),
+        given.get("is_pseudonym", False),
+    )
+
+
+def _texts(value: Any, where: str) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, str) for item in listed):
+        raise Malformed("field-type", where=where, field="column", expected="text, or a list of it")
+    return tuple(listed)
+
+
+# --- Citi Bike ---
+
+_CITIBIKE: Mapping[str, tuple[str, ...]] = {
+    "start": ("starttime", "startedat"),
+    "end": ("stoptime", "endedat"),
+    "vehicle": ("bikeid",),
+    "id": ("rideid",),
+}
+_CITIBIKE_TIMES = ("%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "iso")
+
+
+def citibike_mapping(header: Sequence[str], scenario: str, zone: str) -> ColumnMapping:
+    """The mapping of a file in one of the forms that Citi Bike has published over the years.
+
+    The vehicle is the bike, the end is ``stoptime``.  Raises `Malformed` if a column is missing:
+    files since 2021 name the ride but no bike, so that its time cannot be claimed.
+    """
+    found = {re.sub(r"[^a-z]", "", name.lower()): name for name in header}
+    sources = {}
+    for name, columns in _CITIBIKE.items():
+        column = next((found[column] for column in columns if column in found), None)
+        if column is not None:
+            sources[name] = Source((column,), formats=_CITIBIKE_TIMES)
+        elif name != "id":
+            raise Malformed("column-missing", name=" / ".join(columns))
+    return ColumnMapping(scenario, read_zone(zone), sources)
