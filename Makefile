@@ -91,6 +91,7 @@ lock: | .venv-lock/bin/python
 	$(COMPILE) -o requirements/verify.txt requirements/verify.in
 	$(COMPILE) -c requirements/verify.txt -o requirements/ledger.txt requirements/ledger.in
 	$(COMPILE) -c requirements/ledger.txt -o requirements/dev.txt requirements/dev.in
+	$(COMPILE) -o requirements/foreign.txt requirements/foreign.in
 	rm -rf build/lock
 	$(PIP) $(LOCK_PIP) download --quiet --no-deps --no-binary :all: --dest build/lock \
 		-r requirements/merkletools.in
@@ -99,6 +100,6 @@ lock: | .venv-lock/bin/python
 	rm -rf build/lock
 
 clean:
-	rm -rf .venv .venv-verify .venv-lock build dist *.egg-info .hypothesis .import_linter_cache \
+	rm -rf .venv .venv-verify .venv-lock .venv-foreign build dist *.egg-info .hypothesis .import_linter_cache \
 		.mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -255,7 +255,10 @@ class Register:
         stored = self._read(missing)
         for number in missing:
             if number in stored:
-                self._pages[number] = Page.decode(stored[number])
+                page = Page.decode(stored[number])
+                if not page.keys and number != ROOT_PAGE:
+                    raise Fault("page-corrupt")
+                self._pages[number] = page
             elif number == ROOT_PAGE:
                 self._pages[number] = Page([], [], bytearray(), [])
             else:

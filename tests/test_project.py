@@ -17,7 +17,7 @@ import pytest
 TOP = Path(__file__).resolve().parents[1]
 PACKAGES = ("api", "chain", "keys", "verifier")
 PYPROJECT = tomllib.loads((TOP / "pyproject.toml").read_text("utf-8"))
-LOCKS = ("verify", "ledger", "dev", "merkletools")
+LOCKS = ("verify", "ledger", "dev", "foreign", "merkletools")
 
 # What a checker may find in its process; the underscored ones are the compiled parts.
 CHECKER_MAY_LOAD = {"cbor2", "_cbor2", "cffi", "_cffi_backend", "cryptography", "_openssl"}

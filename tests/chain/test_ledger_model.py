@@ -2,8 +2,10 @@
 
 import tempfile
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -69,6 +71,8 @@ class Model:
 
     def why_not(self, wish: Wish) -> str | None:
         today = self.day(self.clock)
+        if self.day(wish.start) < FIRST_DAY:
+            return "day-closed"
         if self.day(wish.start) > today + 1:
             return "day-not-begun"
         for line, start, end in wish.spans:
@@ -87,10 +91,7 @@ class Model:
     def days(self, start: int, end: int) -> list[tuple[int, int, int]]:
         first, last = self.day(start), self.day(end - 1)
         bounds = [start, *(d * DAY - OFFSET for d in range(first + 1, last + 1)), end]
-        return [
-            (first + n, low, high)
-            for n, (low, high) in enumerate(zip(bounds, bounds[1:], strict=False))
-        ]
+        return [(first + n, low, high) for n, (low, high) in enumerate(pairwise(bounds))]
 
     def void(self, wish: Wish) -> None:
         for line, start, end in wish.spans:
@@ -154,7 +155,8 @@ class LedgerMachine(RuleBasedStateMachine):
             line = self.city.ride(who, start, number)
             made = Wish("city-bus", start, [*person, (f"ticket {number}", 0, FOREVER)])
         elif kind == "meal":
-            seconds = (start + OFFSET) % DAY
+            seconds = 5 * 3600 + start % (18 * 3600)  # within the slots of the day
+            start += seconds - (start + OFFSET) % DAY
             slot = next((name for low, high, name in SLOTS if low <= seconds < high), "dinner")
             line = self.city.meal(who, start, number)
             cap = f"{who} {self.model.day(start)} {slot}"
@@ -186,10 +188,8 @@ class LedgerMachine(RuleBasedStateMachine):
     )
     def submit(self, platform: str, kind: str, items: list[tuple[str, str, str, int, int]]) -> Sent:
         self.batch: list[tuple[bytes, Wish]] = []
-        for who, bike, number, start, length in items:
-            if kind == "meal":  # within the slots of the day
-                start = start - (start + OFFSET) % DAY + 5 * 3600 + (start % (18 * 3600))
-            self.wish(kind, who, bike, number, start, length)
+        for item in items:
+            self.wish(kind, *item)
         lines = [line for line, _ in self.batch]
         # Each expires at its own second, so that the same activities make another statement.
         self.number += 1
@@ -320,3 +320,5 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 TestLedger = LedgerMachine.TestCase
+# Each of these is some hundred blocks with their proofs.
+TestLedger.settings = settings(max_examples=max(settings.default.max_examples // 4, 1))

@@ -365,7 +365,7 @@ def test_a_missing_page_is_a_fault(use: Callable[[Register], object]) -> None:
 
 
 @pytest.mark.parametrize("use", USES, ids=["spans", "overlapping", "held", "change"])
-@pytest.mark.parametrize("cut", [1, 40, 104])
+@pytest.mark.parametrize("cut", [1, 40, 104, 100_000])
 def test_a_corrupt_page_is_a_fault(use: Callable[[Register], object], cut: int) -> None:
     made, store = filled(serials(700))
     for number, page in store.pages.items():

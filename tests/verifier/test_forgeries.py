@@ -1471,11 +1471,10 @@ def test_an_activity_altered_by_one_byte_fails() -> None:
     bundle = copy.deepcopy(samples()["ride, disclosed"])
     line = bundle["activity"]
     for at in range(len(line)):
-        for other in (chr(ord(line[at]) ^ 1), " ", ""):
-            if line[at] == other:
-                continue
-            bundle["activity"] = line[:at] + other + line[at + 1 :]
-            assert failure(bundle).startswith("activity: ")
+        bundle["activity"] = line[:at] + chr(ord(line[at]) ^ 1) + line[at + 1 :]
+        assert failure(bundle).startswith("activity: ")
+    for forged in (line + " ", line + "\n", " " + line, line.replace(":", ": ", 1)):
+        assert failure({**bundle, "activity": forged}).startswith("activity: ")
 
 
 def test_the_activity_of_another_reduction_fails() -> None:
@@ -1577,7 +1576,7 @@ def test_huge_integers_fail(number: str) -> None:
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
-@pytest.mark.parametrize("depth", [9, 1_000, 100_000, 2_000_000])
+@pytest.mark.parametrize("depth", [9, 1_000, 300_000])
 def test_deep_nesting_fails(opening: str, depth: int) -> None:
     deep = opening * depth
     assert failure(deep.encode()).split(": ")[1] in ("json-depth", "json-invalid")
@@ -1955,7 +1954,7 @@ def test_an_activity_cannot_make_the_checker_cut_for_ever() -> None:
     document = dump_json(registry)
     forged.publish(forged.line("classes"), document, "classes", 0, FOREVER)
     methodology = METHODOLOGY | {
-        "duration": {"min": 0, "max": FOREVER},
+        "duration": {"min": 1, "max": FOREVER},
         "claims": [
             TICKET,
             {"class": "traveller", "parts": ["{subject}"], "optional": "subject"},
@@ -1975,7 +1974,6 @@ def test_an_activity_cannot_make_the_checker_cut_for_ever() -> None:
     )
     index = forged.submit([reduction])
     bundle = forged.sealed().reduction(index, 0)
-    print([c.text("en") for c in check(bundle).checks][-1])
     assert check(bundle).verdict == "provisional"
     bundle["activity"] = asked.decode()
     assert failure(bundle) == "activity: span-beyond-calendar"
