@@ -25,6 +25,7 @@ import chain.register
 import chain.spans
 from api.proving import policy_text, prove_reduction
 from bench.city import NOW, ORIGIN, RIDES, TRIPS, Batch, BenchCity, key
+from bench.parts import measure_parts
 from chain.admission import admit
 from keys.strict import dump_json
 from verifier.check import INVALID, check_bundle
@@ -64,6 +65,7 @@ def run(folder: Path, spans: int, rounds: int) -> dict[str, Any]:
     """
     best: dict[str, dict[str, float]] = {}
     proofs: dict[str, float] = {}
+    parts: dict[str, dict[str, float]] = {}
     hashes = 0.0
     for workload in (TRIPS, RIDES):
         full = BenchCity(folder / workload.name, workload, -1)
@@ -78,6 +80,8 @@ def run(folder: Path, spans: int, rounds: int) -> dict[str, Any]:
                     known[stage] = min(us, known.get(stage, us))
             hashes = hashes or count_hashes(empty)
             empty.close()
+        more = full.batches(SUBMISSIONS_A_BLOCK, SUBMISSION)
+        parts[workload.name] = measure_parts(full, more, measure_run)
         proofs = proofs or measure_proofs(full)
         full.close()
     return {
@@ -89,6 +93,7 @@ def run(folder: Path, spans: int, rounds: int) -> dict[str, Any]:
         "rounds": rounds,
         "stages_us": best,
         "hashes_a_reduction": hashes,
+        "parts_us": parts,
         "proofs": proofs,
     }
 
@@ -225,6 +230,10 @@ def show(result: dict[str, Any]) -> None:
                 f"  {stage:<10} {us:7.1f} µs  {1e6 / us:9,.0f} reductions/s  "
                 f"{us / need:5.1f} × the hashing needed  {base[stage] / us:5.2f} of the empty rate"
             )
+    for name, measured in result["parts_us"].items():
+        print(f"{name}, full register, part by part (with a watch on each)")
+        for part, us in measured.items():
+            print(f"  {part:<46} {us:7.1f} µs")
     proofs = result["proofs"]
     print(
         f"held: {proofs['held_ms']:.2f} ms, {proofs['held_bytes']:,.0f} bytes   "

@@ -1,0 +1,255 @@
+"""Mutations of bundles: by structure, so that they reach deep, and of the raw bytes.
+
+`mutate` takes a pool of good bundles and gives a file that is one of them with one to three changes
+at random places: a node deleted, doubled, swapped, of another type, or from another bundle; numbers
+off by one, huge or negative; hashes, signatures and documents with a bit or a part changed; text
+with what Unicode has to offer; the signature lines of notes rearranged.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+from typing import Any
+
+from support.bundles import Json, dump
+
+from keys.strict import dump_base64
+
+Place = tuple[Any, Any]
+"""A container and the key or index of a node in it."""
+
+TRICKS = (
+    "\0",
+    "\n",
+    "\x1b[2J",
+    "\x7f",
+    "\u0301",
+    "\u200d",
+    "\u202e",
+    "\u2028",
+    "\u212b",
+    "\uff10",
+    "\ufeff",
+    "\U0001f600",
+    "\ud800",
+    " ",
+    '"',
+    "\\",
+    "{x}",
+    "%s",
+)
+NUMBERS = (0, 1, -1, 2**31, 2**53, 2**62, 2**63 - 1, 2**63, -(2**63), -(2**63) - 1, 10**40)
+OTHERS: tuple[Any, ...] = (None, True, False, 0, 1, "", "x", [], {}, [[]], [None], {"a": 1}, 1.5)
+
+
+def places(value: Any) -> Iterator[Place]:
+    """Every node below ``value``, by where it stands."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, item in list(items):
+        yield value, name
+        if isinstance(item, (dict, list)):
+            yield from places(item)
+
+
+def mutate(random: Random, pool: Sequence[Json]) -> bytes:
+    """One mutated file."""
+    base = random.choice(pool)
+    if random.random() < 0.2:
+        return _raw(random, dump(base), dump(random.choice(pool)))
+    bundle = json.loads(json.dumps(base))
+    for _ in range(random.choice((1, 1, 1, 1, 2, 3))):
+        _change(random, bundle, random.choice(pool))
+    return json.dumps(bundle, ensure_ascii=random.random() < 0.3).encode("utf-8", "surrogatepass")
+
+
+def _change(random: Random, bundle: Json, other: Json) -> None:
+    chosen = [place for place in places(bundle)]
+    # Most nodes are hashes in paths; half of the time one is taken from the first levels.
+    shallow = [place for place in chosen if place[0] is bundle or place[0] in bundle.values()]
+    parent, name = random.choice(shallow if random.random() < 0.5 else chosen)
+    value = parent[name]
+    changes: list[Callable[[], Any]] = [
+        lambda: _structure(random, parent, name, chosen),
+        lambda: _splice(random, bundle, parent, name, other),
+        lambda: parent.__setitem__(name, random.choice(OTHERS)),
+    ]
+    if isinstance(value, bool) or value is None:
+        pass
+    elif isinstance(value, int):
+        changes += [lambda: parent.__setitem__(name, _number(random, value))] * 6
+    elif isinstance(value, str):
+        changes += [lambda: parent.__setitem__(name, _string(random, value, chosen))] * 6
+    random.choice(changes)()
+
+
+def _structure(random: Random, parent: Any, name: Any, chosen: Sequence[Place]) -> None:
+    value = parent[name]
+    match random.randrange(5):
+        case 0:
+            del parent[name]
+        case 1 if isinstance(parent, list):
+            parent.insert(random.randrange(len(parent) + 1), value)
+        case 1:
+            parent[str(name) + random.choice(("", "2", " ", "\0"))] = value
+        case 2:
+            there, other = random.choice(chosen)
+            parent[name], there[other] = there[other], value
+        case 3 if isinstance(parent, list):
+            random.shuffle(parent)
+        case _:
+            parent[name] = random.choice(([value], {"x": value}, str(value), [value, value]))
+
+
+def _splice(random: Random, bundle: Json, parent: Any, name: Any, other: Json) -> None:
+    """Take what stands in the same place, or under the same name, or just anything, elsewhere."""
+    theirs = list(places(json.loads(json.dumps(other))))
+    shared = [key for key in bundle if key in other]
+    named = [there[key] for there, key in theirs if key == name]
+    match random.randrange(4):
+        case 0 | 1 if shared:
+            for key in random.sample(shared, random.randint(1, min(3, len(shared)))):
+                bundle[key] = json.loads(json.dumps(other[key]))
+        case 2 if named:
+            parent[name] = random.choice(named)
+        case _:
+            there, key = random.choice(theirs)
+            parent[name] = there[key]
+
+
+def _number(random: Random, value: int) -> int:
+    return random.choice(
+        (
+            value + 1,
+            value - 1,
+            -value,
+            value * 2,
+            value // 2,
+            value ^ 1 << random.randrange(63),
+            value + random.choice((-86_400, -3600, -60, 60, 3600, 86_400)),
+            random.choice(NUMBERS),
+        )
+    )
+
+
+def _string(random: Random, value: str, chosen: Sequence[Place]) -> str:
+    kinds: list[Callable[[], str]] = [
+        lambda: _cut(random, value),
+        lambda: _insert(random, value, random.choice(TRICKS)),
+        lambda: _insert(random, value, random.choice("0aA=/+\u4e00")),
+        lambda: value.upper(),
+        lambda: _like(random, value, chosen),
+    ]
+    if value[:1] == "{":
+        kinds += [lambda: _document(random, value)] * 3
+    elif "\n\n" in value:
+        kinds += [lambda: _note(random, value)] * 5
+    elif len(value) > 1 and set(value) <= set("0123456789abcdef"):
+        kinds += [lambda: _flip(random, bytes.fromhex(value.rjust(len(value) + 1 & ~1, "0"))).hex()]
+        kinds *= 2
+    elif len(value) > 40:
+        kinds += [lambda: _base64(random, value)] * 4
+    return random.choice(kinds)()
+
+
+def _cut(random: Random, value: str) -> str:
+    at = random.randrange(len(value) + 1)
+    return random.choice((value[:at], value[at:], value[:at] + value[at + 1 :], value * 2))
+
+
+def _insert(random: Random, value: str, more: str) -> str:
+    at = random.randrange(len(value) + 1)
+    return value[:at] + more + value[at + random.randrange(2) :]
+
+
+def _like(random: Random, value: str, chosen: Sequence[Place]) -> str:
+    """Another text of the same length from the same bundle: a hash for a hash."""
+    alike = [
+        there[key]
+        for there, key in chosen
+        if isinstance(there, (dict, list))
+        and ((isinstance(key, int) and key < len(there)) or key in there)
+        and isinstance(there[key], str)
+        and len(there[key]) == len(value)
+    ]
+    return random.choice(alike) if alike else value[::-1]
+
+
+def _flip(random: Random, data: bytes) -> bytes:
+    changed = bytearray(data or b"\0")
+    changed[random.randrange(len(changed))] ^= 1 << random.randrange(8)
+    return bytes(changed)
+
+
+def _base64(random: Random, value: str) -> str:
+    import base64
+
+    try:
+        data = base64.b64decode(value)
+    except ValueError:
+        return value
+    at = random.randrange(len(data) + 1)
+    return dump_base64(
+        random.choice((_flip(random, data), data[:at], data[at:], data + b"\0", data[:at] + data))
+    )
+
+
+def _document(random: Random, value: str) -> str:
+    try:
+        document = json.loads(value)
+        parent, name = random.choice(list(places(document)))
+        item = parent[name]
+        if type(item) is int:
+            parent[name] = _number(random, item)
+        elif isinstance(item, str) and random.random() < 0.7:
+            parent[name] = _string(random, item, [(document, key) for key in document])
+        else:
+            _structure(random, parent, name, [(parent, name)])
+        return json.dumps(document, ensure_ascii=False)
+    except (ValueError, IndexError):
+        return value + " "
+
+
+def _note(random: Random, value: str) -> str:
+    text, _, signed = value.partition("\n\n")
+    lines = signed.splitlines()
+    match random.randrange(6):
+        case 0:
+            random.shuffle(lines)
+        case 1 if lines:
+            lines.pop(random.randrange(len(lines)))
+        case 2 if lines:
+            lines.insert(random.randrange(len(lines)), random.choice(lines))
+        case 3 if lines:
+            at = random.randrange(len(lines))
+            head, _, encoded = lines[at].rpartition(" ")
+            lines[at] = f"{head} {_base64(random, encoded)}"
+        case 4:
+            parts = text.split("\n")
+            if len(parts) > 1 and parts[1].isdigit() and len(parts[1]) < 19:
+                parts[1] = str(_number(random, int(parts[1])))
+            text = "\n".join(parts)
+        case _:
+            lines.append("\u2014 stranger.example " + dump_base64(random.randbytes(76)))
+    return text + "\n\n" + "".join(line + "\n" for line in lines)
+
+
+def _raw(random: Random, data: bytes, other: bytes) -> bytes:
+    at, end = sorted(random.randrange(len(data) + 1) for _ in range(2))
+    near = min(at + random.randrange(1, 9), len(data))
+    match random.randrange(9):
+        case 0 | 1:
+            return _flip(random, data)
+        case 2:
+            return data[:at]
+        case 3:
+            return data[:at] + data[near:]
+        case 4:
+            return data[:at] + random.randbytes(random.randrange(1, 5)) + data[near:]
+        case 5:
+            return data[:at] + data[at:near] * 2 + data[near:]
+        case 6:
+            return data[:at] + other[at:]
+        case 7:
+            return data[:at] + random.choice(TRICKS).encode("utf-8", "surrogatepass") + data[at:]
+        case _:
+            return data[:at] + data[end:]
