@@ -10,6 +10,7 @@ Two workloads show the two ways in which claims meet a register that is full:
 """
 
 import random
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ from chain.store.ledger import LedgerStore
 from keys.errors import Refusal
 from keys.participants import Role
 from keys.signer import KeySigner, from_seed
-from keys.statements import Statement
+from keys.statements import Statement, sign_statement
 from keys.strict import dump_json, parse_date
 
 ORIGIN = "ledger.example/bench"
@@ -68,9 +69,14 @@ class BenchCity:
 
     def __init__(self, folder: Path, workload: Workload, seed: int) -> None:
         self.workload = workload
+        self._folder = folder
+        self._random = random.Random(seed)
         self.store = LedgerStore(folder)
         self.store.prepare()
         self.sequencer = Sequencer(self.store, key("operator"))
+        with self.store.snapshot() as snapshot:
+            if snapshot.head() is not None:
+                return
         first = TODAY - 60
         scenario = {
             "format": 1,
@@ -101,7 +107,6 @@ class BenchCity:
         )
         self.sequencer.post([genesis])
         self.sequencer.seal_all(NOW)
-        self._random = random.Random(seed)
 
     def activities(self, count: int) -> list[bytes]:
         """``count`` activities, as NDJSON lines."""
@@ -152,6 +157,15 @@ class BenchCity:
             made.append(item)
         return made
 
+    def copy(self, folder: Path, seed: int) -> "BenchCity":
+        """The same ledger in another folder, its register read into memory."""
+        self.close()
+        shutil.copytree(self._folder, folder)
+        city = BenchCity(folder, self.workload, seed)
+        for _ in city.sequencer._recall().register.spans():
+            pass
+        return city
+
     def recorded(self) -> int:
         """How many reductions the ledger has recorded."""
         with self.store.snapshot() as snapshot:
@@ -174,6 +188,19 @@ class BenchCity:
             rows = [{"number": n, "data": d} for n, d in register.drain().items() if d is not None]
             with self.store.engine.begin() as connection:
                 connection.execute(insert(tables.page).prefix_with("OR REPLACE"), rows)
+        # A block of its own seals what is there now.
+        action = {"action": "grant", "participant": PLATFORM, "role": Role.AUDITOR.value}
+        proposal = sign_statement(
+            key("governor"),
+            kind="proposal",
+            issuer="governor",
+            subject="bench",
+            audience=self.sequencer.state.genesis.id,
+            expires=NOW + 3600,
+            payload={"format": 1, "actions": [action]},
+        )
+        self.sequencer.post([proposal])
+        self.sequencer.seal_all(NOW)
 
     def _span(self, number: int) -> Span:
         token = self._random.randbytes

@@ -17,7 +17,7 @@ a JSON object with the field ``action``::
 a span ends, by default the one after the enacting statement, never one before it.  Documents stand
 in the JSON as text, so that their bytes are what was signed.  A methodology is in force from a day
 after its publication, except in the genesis, before which nothing can have been recorded; no
-document changes for a day that has begun.
+document changes for a day on which something can have been recorded (`State.last_day`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -151,7 +151,8 @@ def _classes(draft: Draft, given: Mapping[str, Any]) -> None:
     _consumes(given, make_holder("classes", old.document))
     for known in old.all:
         kept = new.by_number.get(known.number)
-        if kept is None or _fixed(kept) != _fixed(known):
+        # What was recorded stays possible: the longest span may grow, and not shrink.
+        if kept is None or _fixed(kept) != _fixed(known) or kept.longest < known.longest:
             raise Conflict("class-changed", name=known.name)
     start = draft.state.classes_since
     draft.claim("classes", [], start, draft.next_index, make_holder("classes", old.document))
@@ -214,7 +215,7 @@ def _supersede(
     """Put a version in force on ``[start, end)``; the one before it ends where it begins."""
     if versions and versions[-1].end > start:
         old = versions[-1]
-        if not old.start < start or start <= draft.state.today:
+        if not old.start < start or start <= draft.state.last_day:
             raise NotAllowed("document-retroactive", id=name)
         _consumes(given, old.document.holder)
         draft.claim(line, [name], old.start, start, old.document.holder)

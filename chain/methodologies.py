@@ -212,8 +212,8 @@ class Methodology:
         """Raise `VerificationError` unless a reduction is one that this methodology can give.
 
         Its grams are within bounds and its claims are exactly those of the templates: their
-        classes, their order, their lengths, each cut at midnight and nowhere else, no two on one
-        line.  Returns for each claim the seats of its cap, or None.
+        classes, their order, their lengths, one start and one end in all of them, each cut at
+        midnight and nowhere else, no two on one line.  Returns for each claim the seats of its cap, or None.
         """
         least, most = self.grams_bounds
         if reduction.version != self.version:
@@ -223,8 +223,9 @@ class Methodology:
         claims = reduction.claims
         limits: list[int | None] = []
         at = 0
+        event: dict[str, int] = {}
         for template in self.templates:
-            taken = self._match(template, claims, at, reduction.day)
+            taken = self._match(template, claims, at, reduction.day, event)
             if taken == 0 and template.optional is None:
                 raise VerificationError("reduction-class-missing", name=template.line_class.name)
             limits += [template.seats if template.line_class.axis == "seats" else None] * taken
@@ -235,8 +236,13 @@ class Methodology:
             raise VerificationError("reduction-claim-twice")
         return limits
 
-    def _match(self, template: Template, claims: Sequence[Claim], at: int, day: int) -> int:
-        """How many of the claims from ``at`` on are the template's: none, or all of them."""
+    def _match(
+        self, template: Template, claims: Sequence[Claim], at: int, day: int, event: dict[str, int]
+    ) -> int:
+        """How many of the claims from ``at`` on are the template's: none, or all of them.
+
+        ``event`` collects the start and the end that the spans speak of, which is one event's.
+        """
         of = template.line_class
         if at >= len(claims) or claims[at].line[2] != of.number:
             return 0
@@ -269,11 +275,13 @@ class Methodology:
         low, high = self._duration
         if template.seconds is not None:
             low = high = template.seconds
-        length = last - first - 2 * template.guard
+        start, end = first + template.guard, last - template.guard
         if (
-            not low <= length <= high
+            not low <= end - start <= high
+            or event.setdefault("start", start) != start
+            or (template.seconds is None and event.setdefault("end", end) != end)
             or last - first > of.longest
-            or self.calendar.day(first + template.guard) != day
+            or self.calendar.day(start) != day
         ):
             raise VerificationError("reduction-claim", name=of.name)
         return taken

@@ -155,18 +155,23 @@ def dump_reductions(reductions: Iterable[Reduction]) -> bytes:
     return b"".join(parts)
 
 
-def parse_reductions(data: bytes) -> list[Reduction]:
-    """Read a file of reductions, at most 65,536; raises `Malformed`."""
-    reductions: list[Reduction] = []
+def split_reductions(data: bytes) -> list[bytes]:
+    """The bytes of each reduction of a file, at most 65,536; raises `Malformed`."""
+    items: list[bytes] = []
     at = 0
     while at < len(data):
         size = int.from_bytes(data[at : at + 2])
         item = data[at + 2 : at + 2 + size]
-        if at + 2 > len(data) or len(item) != size or len(reductions) >= SUBMISSION_COUNT_MAX:
+        if at + 2 > len(data) or len(item) != size or len(items) >= SUBMISSION_COUNT_MAX:
             raise Malformed("reduction-malformed", reason="the file of reductions is cut off")
-        reductions.append(Reduction.parse(item))
+        items.append(item)
         at += 2 + size
-    return reductions
+    return items
+
+
+def parse_reductions(data: bytes) -> list[Reduction]:
+    """Read a file of reductions, at most 65,536; raises `Malformed`."""
+    return list(map(Reduction.parse, split_reductions(data)))
 
 
 def total_grams(reductions: Sequence[Reduction]) -> int:

@@ -25,10 +25,12 @@ alone and is in no proof.
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
+from itertools import islice
 
 from chain.proofs import Absent, Free, Held, Inner, Leaf, Neighbour, Path, Present, Step
 from chain.spans import (
     EMPTY_ROOT,
+    FOREVER,
     HASH_SIZE,
     KEY_SIZE,
     LINE_BITS,
@@ -287,8 +289,11 @@ class Register:
 
     # --- search ---
 
-    def overlapping(self, wanted: Sequence[tuple[bytes, int, int]]) -> list[list[Span]]:
-        """For each (line, start, end), the live spans on that line that overlap, last one first."""
+    def overlapping(
+        self, wanted: Sequence[tuple[bytes, int, int]], most: int = FOREVER
+    ) -> list[list[Span]]:
+        """For each (line, start, end), the live spans on that line that overlap, last one first,
+        at most so many."""
         found: list[list[Span]] = [[] for _ in wanted]
         ends = [line + end.to_bytes(8) for line, _, end in wanted]
         self._fetch({ROOT_PAGE})
@@ -307,13 +312,16 @@ class Register:
                             if item[1] >= LINE_BITS:
                                 if key[:LINE_SIZE] == line:
                                     # A line so long that it has pages of its own.
-                                    found[query] = list(self._overlapping_long(*wanted[query]))
+                                    long = self._overlapping_long(*wanted[query])
+                                    found[query] = list(islice(long, most))
                             elif _is_below(line, key, item[1]):
                                 below.setdefault(_below(item), []).append(query)
                             break
                         if key[:LINE_SIZE] != line or int.from_bytes(item[:8]) <= start:
                             break
                         found[query].append(_span(key, item))
+                        if len(found[query]) == most:
+                            break
                         place -= 1
             self._fetch(set(below))
             level = below

@@ -41,8 +41,6 @@ from keys.statements import Statement
 from keys.strict import DAY_MAX, dump_date, fields, parse_date, parse_hex
 
 RULES_VERSION = 1
-FUTURE_DAYS_MAX = 1
-"""A claim may lie at most this many days after the rules' clock, which an idle ledger's may lag."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +204,10 @@ def _approval(state: State, entry: Entry, view: View) -> Effects:
         waiting = {**state.proposals, name: replace(proposal, approved_by=approved_by)}
         return Effects(replace(state, proposals=waiting))
     state, put = enact(state, proposal.actions)
+    # Without a seal no block could ever hold this decision, nor anything after it.
+    operator = state.participants[state.genesis.operator]
+    if operator.key_at(FOREVER - 1) is None or not operator.may("seal", FOREVER - 1):
+        raise NotAllowed("operator-needed", participant=operator.id)
     waiting = {k: p for k, p in state.proposals.items() if k != name}
     return Effects(replace(state, proposals=waiting), put)
 
@@ -217,14 +219,16 @@ def _submission(state: State, entry: Entry, view: View) -> Effects:
     reductions = entry.reductions
     check_submission(state, entry.statement, reductions)
     limits = [_check_reduction(state, entry.statement, r) for r in reductions]
-    wanted = [
-        (claim.line, 0, limit)
-        if limit is not None
-        else (claim.line, claim.start or 0, claim.end or 0)
+    asked = [
+        (claim, limit)
         for reduction, seats in zip(reductions, limits, strict=True)
         for claim, limit in zip(reduction.claims, seats, strict=True)
     ]
-    found = iter(view.overlapping(wanted))
+    # A claim may meet as many spans as its line has; one is enough to refuse it.
+    wanted = [(c.line, c.start or 0, c.end or 0) for c, limit in asked if limit is None]
+    found = iter(view.overlapping(wanted, 1))
+    caps = list(dict.fromkeys((c.line, 0, limit) for c, limit in asked if limit is not None))
+    sitting = dict(zip(caps, view.overlapping(caps), strict=True))
     fresh = _Fresh()
     put: list[Span] = []
     outcomes: list[Refused | None] = []
@@ -232,7 +236,7 @@ def _submission(state: State, entry: Entry, view: View) -> Effects:
         spans: list[Span] = []
         refused = _check_day(state, reduction.day, 0)
         for place, (claim, limit) in enumerate(zip(reduction.claims, seats, strict=True)):
-            met = next(found)
+            met = next(found) if limit is None else sitting[claim.line, 0, limit]
             if refused is None:
                 outcome = _claim(state, reduction, claim, place, limit, met, fresh)
                 if isinstance(outcome, Refused):
@@ -307,7 +311,7 @@ def _check_day(state: State, day: int, place: int) -> Refused | None:
     """Why nothing can be recorded on a day, for the claim at ``place``."""
     if day < state.closed_until:
         return Refused("day-closed", place, day=day)
-    if day > state.today + FUTURE_DAYS_MAX:
+    if day > state.last_day:
         return Refused("day-not-begun", place, day=day)
     return None
 

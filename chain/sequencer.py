@@ -26,8 +26,8 @@ from chain.merkle import Frontier, leaf_hashes
 from chain.receipts import make_receipt, sign_tree
 from chain.reductions import Reduction, dump_reductions, total_grams
 from chain.register import ROOT_PAGE, Register
-from chain.rules import Effects, Entry, Refused, apply, void_list
-from chain.spans import Span
+from chain.rules import Effects, Entry, Refused, apply, check_signed, void_list
+from chain.spans import FOREVER, Span
 from chain.state import State
 from chain.store.ledger import (
     Block,
@@ -72,8 +72,10 @@ class _View:
     def seen(self, identity: bytes) -> bool:
         return identity in self.known
 
-    def overlapping(self, wanted: Sequence[tuple[bytes, int, int]]) -> list[list[Span]]:
-        return self._register.overlapping(wanted)
+    def overlapping(
+        self, wanted: Sequence[tuple[bytes, int, int]], most: int = FOREVER
+    ) -> list[list[Span]]:
+        return self._register.overlapping(wanted, most)
 
     def root(self) -> bytes:
         return self._register.root()
@@ -169,6 +171,14 @@ class Sequencer:
         return made
 
     def _seal(self, time: int) -> Head | None:
+        draft = self._draft(time)
+        while draft is not None and not draft.statements:
+            self.store.dismiss(draft.done, draft.refused)
+            draft = self._draft(time)
+        return None if draft is None else self._finish(draft, time)
+
+    def _draft(self, time: int) -> "_Draft | None":
+        """What the rules make of the next pending statements; None if there are none."""
         memory = self._recall()
         self.store.publish()
         with self.store.snapshot() as snapshot:
@@ -190,10 +200,7 @@ class Sequencer:
             if draft.reduction_count >= BLOCK_REDUCTIONS_MAX:
                 break
             draft.take(item, statement, self)
-        if not draft.statements:
-            self.store.dismiss(draft.done, draft.refused)
-            return self._seal(time)
-        return self._finish(draft, time)
+        return draft
 
     def _finish(self, draft: "_Draft", time: int) -> Head:
         """Seal the draft, commit it and publish it."""
@@ -253,12 +260,14 @@ class Sequencer:
 
     def _named_by_void(self, statement: Statement) -> list[Reduction]:
         named = []
+        files: dict[int, list[bytes]] = {}
         with self.store.snapshot() as snapshot:
             for index, position, _ in void_list(statement):
                 try:
-                    submission = snapshot.statement(index)
-                    root = bytes.fromhex(submission.body["root"])
-                    named.append(self.store.reductions(root)[position])
+                    if index not in files:
+                        root = bytes.fromhex(snapshot.statement(index).body["root"])
+                        files[index] = self.store.reduction_bytes(root)
+                    named.append(Reduction.parse(files[index][position]))
                 except (KeyError, IndexError, Usage):
                     raise Conflict("void-list") from None
         return named
@@ -268,9 +277,12 @@ class Sequencer:
             with self.store.snapshot() as snapshot:
                 head = snapshot.head()
                 state = snapshot.state()
+            register = Register(self._read_pages, head.next_page if head else ROOT_PAGE + 1)
+            if head and register.root() != head.register_root:
+                raise Fault("register-differs", height=head.height)
             self._memory = _Memory(
                 state,
-                Register(self._read_pages, head.next_page if head else ROOT_PAGE + 1),
+                register,
                 head.frontier if head else Frontier(),
                 head.recorded if head else 0,
                 head.refused if head else 0,
@@ -337,6 +349,9 @@ class _Draft:
     def take(self, item: Pending, statement: Statement, sequencer: Sequencer) -> None:
         """Let the rules decide on a pending statement."""
         try:
+            if statement.kind == "void" and self.state is not None:
+                # Before the files that it names are read: no stranger may ask for that work.
+                check_signed(self.state, statement)
             entry = sequencer.entry(statement)
             effects = apply(self.state, entry, self.view)
         except Refusal as refusal:

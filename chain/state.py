@@ -12,10 +12,13 @@ from chain.calendar import Calendar
 from chain.classes import Classes
 from chain.methodologies import Methodology
 from chain.scenarios import Scenario
-from chain.spans import Span
+from chain.spans import FOREVER, Span
 from keys.participants import Participant
 
 Document = TypeVar("Document", Methodology, Scenario)
+
+FUTURE_DAYS_MAX = 1
+"""A claim may lie at most this many days after the rules' clock, which an idle ledger's may lag."""
 
 
 class View(Protocol):
@@ -24,8 +27,11 @@ class View(Protocol):
     def seen(self, identity: bytes) -> bool:
         """Whether a statement with this id is in the log."""
 
-    def overlapping(self, wanted: Sequence[tuple[bytes, int, int]]) -> list[list[Span]]:
-        """For each (line, start, end), the live spans that overlap, last one first."""
+    def overlapping(
+        self, wanted: Sequence[tuple[bytes, int, int]], most: int = FOREVER
+    ) -> list[list[Span]]:
+        """For each (line, start, end), the live spans that overlap, last one first, at most so
+        many."""
 
     def root(self) -> bytes:
         """The root of the register."""
@@ -96,6 +102,11 @@ class State:
     def today(self) -> int:
         """The day of the rules' clock."""
         return self.calendar.day(self.time)
+
+    @property
+    def last_day(self) -> int:
+        """The last day on which anything can have been recorded."""
+        return self.today + FUTURE_DAYS_MAX
 
     def methodology(self, name: str, day: int) -> Methodology | None:
         """The version of a methodology in force on ``day``."""

@@ -499,8 +499,20 @@ TEXTS: dict[str, tuple[str, str]] = {
         "新登记删除了线类 {name}，或改动了已有主张所依据的内容；线类只能新增。",
     ),
     "document-retroactive": (
-        "The new version of {id} would change days that have begun, or one that is to come first.",
-        "{id} 的新版本会改动已经开始的日期，或先于尚未生效的前一版本。",
+        "The new version of {id} would change days on which reductions can be recorded already, "
+        "tomorrow among them, or one that is to come first.",
+        "{id} 的新版本会改动已可记录减排量的日期（含次日），或先于尚未生效的前一版本。",
+    ),
+    "published-differs": (
+        "The published checkpoint of size {size} is not the database's: it was put back from an "
+        "old copy, or another ledger's files lie here. Nothing is signed on top of it.",
+        "已发布的检查点（大小 {size}）与数据库不符：数据库可能由旧备份恢复，"
+        "或此处是另一账本的文件。账本不会在此基础上继续签名。",
+    ),
+    "operator-needed": (
+        "{participant} seals the blocks and would have no key, or no role, to do so; rotate its "
+        "key instead.",
+        "区块由 {participant} 封存，该决定会使其失去密钥或角色；请改为轮换密钥。",
     ),
     "methodology-retroactive": (
         "The methodology {id} can be in force from tomorrow by the ledger's clock, and not before.",
@@ -589,6 +601,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "block-unknown": (
         "The ledger has no block of height {height}.",
         "账本没有高度为 {height} 的区块。",
+    ),
+    "register-differs": (
+        "The stored register does not have the root that block {height} sealed. The database is "
+        "damaged: restore it, and do not seal on.",
+        "存储的登记簿与第 {height} 块所封印的根不符。数据库已损坏：请恢复数据库，切勿继续封印。",
     ),
     # --- bundles, policies, verdicts (verifier/) ---
     "check-form": (

@@ -12,26 +12,9 @@ import unicodedata
 from pathlib import Path
 
 import cbor2
+import independent_forms as forms
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from independent_forms import (
-    FOREVER,
-    Classes,
-    H,
-    Methodology,
-    full,
-    holder,
-    is_name,
-    need,
-    obj,
-    read_cbor,
-    read_json,
-    read_reduction,
-    read_scenario,
-    u,
-    unbase64,
-    unhex,
-    whole,
-)
+from independent_forms import FOREVER, H, full, holder, need, obj, u, unbase64, unhex, whole
 
 ZERO, ALG = bytes(32), b"\xff" * 7 + b"\xf8"
 HELD = "line:s start:n end:n holder:h path:l before:o after:o"
@@ -42,8 +25,6 @@ KINDS = {
     "span": f"{COMMON} submission:d signer:d leaf:d held:d",
     "free": f"{COMMON} free:d",
 }
-
-
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493  # §5
 Y8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
 
@@ -69,12 +50,12 @@ def check_signature(raw, signature, message):
 
 class Statement:  # §6
     def __init__(self, data):
-        tagged = read_cbor(data)
+        tagged = forms.read_cbor(data)
         need(len(data) <= 65_535 and isinstance(tagged, cbor2.CBORTag) and tagged.tag == 18)
         protected, unprotected, payload, self.signature = tagged.value
         need(all(type(part) is bytes for part in (protected, payload, self.signature)))
         need(unprotected == {} and self.signature and len(protected) <= 1_024)
-        header = read_cbor(protected)
+        header = forms.read_cbor(protected)
         claims = header[15]
         need(all(type(key) is int for key in (*header, *claims)))
         need(header.keys() == {1, 3, 4, 15} and whole(header[1], -(2**63)))
@@ -82,11 +63,11 @@ class Statement:  # §6
         self.kind, self.alg, self.kid, self.issuer = match[1], header[1], header[4], claims[1]
         need(len(self.kind) <= 32 and type(self.kid) is bytes and len(self.kid) == 16)
         need(claims.keys() == ({1, 2, 4} if self.kind == "genesis" else {1, 2, 3, 4}))
-        need(is_name(self.issuer) and whole(claims[4]) and 1 <= len(claims[2]) <= 128)
+        need(forms.is_name(self.issuer) and whole(claims[4]) and 1 <= len(claims[2]) <= 128)
         hidden = "[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
         need(not re.search(hidden, claims[2]) and unicodedata.is_normalized("NFC", claims[2]))
         self.audience = unhex(claims[3]) if 3 in claims else None
-        self.data, self.body = data, read_json(payload)
+        self.data, self.body = data, forms.read_json(payload)
         need(type(self.body) is dict)
         self.signed = cbor2.dumps(["Signature1", protected, b"", payload], canonical=True)
         self.id = H(b"tally/statement/v1\n", self.signed)
@@ -303,7 +284,7 @@ class Policy:  # §19
 
 class Bundle:  # §20
     def __init__(self, data, policy):
-        self.given = given = read_json(data, 16_777_216, 8)
+        self.given = given = forms.read_json(data, 16_777_216, 8)
         need(given["format"] == "tally-bundle/1" and obj(given, KINDS[given["kind"]]))
         note = Note(given["checkpoint"].encode())
         origin, size, root, end = note.text.split("\n")
@@ -322,7 +303,7 @@ class Bundle:  # §20
         need(seal.audience == genesis.id)
         seal.verify(log[3])
         document = obj(given["classes"], "document:s held:d")["document"].encode()
-        self.ledger, self.classes, self.days = genesis.id, Classes(document, offset), []
+        self.ledger, self.classes, self.days = genesis.id, forms.Classes(document, offset), []
         self.register = Register(unhex(seal.body["register"]), self.classes)
         self.document("classes", [], index)
         if given["kind"] != "free":
@@ -380,13 +361,13 @@ class Bundle:  # §20
         included(leaf, placed["position"], body["count"], placed["path"], unhex(body["root"]))
 
     def reduction(self, data, body, by, mine):
-        reduction, activity = read_reduction(data), self.given["activity"]
+        reduction, activity = forms.read_reduction(data), self.given["activity"]
         _, platform, name, _, day, grams, claims, digest = reduction
         need(platform == by and name == body["scenario"] and grams <= body["grams"])
-        scenario = read_scenario(self.document("scenario", [name], day))
+        scenario = forms.read_scenario(self.document("scenario", [name], day))
         need(scenario["id"] == name and platform in scenario["platforms"])
         rule = self.document("methodology", [scenario["methodology"]], day)
-        rule = Methodology(rule, self.classes)
+        rule = forms.Methodology(rule, self.classes)
         need(rule.id == scenario["methodology"])
         limits, proofs, self.days = rule.match(reduction), self.given["claims"], [day]
         for claim, limit, proof in zip(claims, limits, proofs, strict=True):

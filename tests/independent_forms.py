@@ -347,7 +347,7 @@ class Methodology:  # §15
         """For each claim of a reduction the seats of its cap, or None."""
         _, _, _, version, day, grams, claims, _ = reduction
         need(version == self.version and self.grams[0] <= grams <= self.grams[1])
-        limits, classes = [], self.classes
+        limits, classes, event = [], self.classes, {}
         for t in self.templates:
             taken = [c for c in claims[len(limits) :][:1] if c[1][0] == t["of"]["number"]]
             need(taken or "optional" in t)
@@ -364,9 +364,11 @@ class Methodology:  # §15
                     classes.allow(u(d, 2) + name, start, end)
             if taken and t["axis"] == "seconds":
                 first, last = taken[0][2], taken[-1][3]
+                start, end = first + t["guard"], last - t["guard"]
                 low, high = self.duration if t["n"] is None else (t["n"], t["n"])
-                need(low <= last - first - 2 * t["guard"] <= high)
-                need(last - first <= t["longest"] and classes.day(first + t["guard"]) == day)
+                need(low <= end - start <= high and last - first <= t["longest"])
+                need(classes.day(start) == day and event.setdefault("start", start) == start)
+                need(t["n"] is not None or event.setdefault("end", end) == end)
             limits += [t.get("seats")] * len(taken)
         need(len(limits) == len(claims) == len({(c[0], c[1]) for c in claims}))
         return limits

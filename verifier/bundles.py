@@ -10,8 +10,8 @@ inclusion path (RFC 9162, section 2.1.3) under the checkpoint.  Proofs of spans 
     checkpoint  the signed note: origin, size, root, the log's signature, cosignatures
     genesis     logged, at index 0
     seal        logged, at index size - 1
-    rules       held: the version of the rules in force
-    classes     {"document", "held"}: the registry of classes in force
+    rules       held: the version of the rules in force, at the submission if there is one
+    classes     {"document", "held"}: the registry of classes in force at the end of the log
     books       held: the days that are closed; null if none is
 
 and for a *reduction*, and without ``reduction``, ``scenario``, ``methodology``, ``claims`` and

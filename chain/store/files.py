@@ -7,14 +7,13 @@ go through `System`, so that tests can make any of them fail.
 """
 
 import os
+import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from keys.errors import Unreadable
 
-# Two processes may write the same file at once; each has its own temporary name.
-TEMPORARY_SUFFIX = f".{os.getpid()}.new"
 FLUSHES_MAX = 16
 
 
@@ -43,6 +42,7 @@ class Files:
     def __init__(self, folder: Path, system: System | None = None) -> None:
         self.folder = folder
         self._system = system or System()
+        self._durable: set[Path] = set()
 
     def read(self, path: str) -> bytes:
         """A file's bytes; raises `Unreadable`."""
@@ -58,20 +58,22 @@ class Files:
     def write(self, files: Mapping[str, bytes]) -> None:
         """Write a batch of files; when this returns, all of them survive a loss of power."""
         targets = {self.folder / path: data for path, data in files.items()}
+        # Two threads or processes may write the same file at once, each under a name of its own.
+        suffix = f".{secrets.token_hex(8)}.new"
+        news = {target: target.with_name(target.name + suffix) for target in targets}
         folders = {target.parent for target in targets}
         for folder in sorted(folders):
-            if not folder.is_dir():
-                self._make_folder(folder)
+            self._make_folder(folder)
         # The disk flushes many files at once in little more than the time of one.
         with ThreadPoolExecutor(FLUSHES_MAX) as pool:
             written = [
-                pool.submit(self._system.write, _temporary(target), data)
+                pool.submit(self._system.write, news[target], data)
                 for target, data in targets.items()
             ]
         for done in written:
             done.result()
-        for target in targets:
-            self._system.rename(_temporary(target), target)
+        for target, new in news.items():
+            self._system.rename(new, target)
         with ThreadPoolExecutor(FLUSHES_MAX) as pool:
             flushed = [pool.submit(self._flush, folder) for folder in sorted(folders)]
         for done in flushed:
@@ -82,10 +84,13 @@ class Files:
         (self.folder / path).unlink(missing_ok=True)
 
     def _make_folder(self, folder: Path) -> None:
-        if not folder.parent.is_dir():
-            self._make_folder(folder.parent)
+        # That a folder is there does not say that whoever made it came to flush it.
+        if folder in self._durable or folder == self.folder:
+            return
+        self._make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         self._flush(folder.parent)
+        self._durable.add(folder)
 
     def _flush(self, folder: Path) -> None:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -93,7 +98,3 @@ class Files:
             self._system.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def _temporary(target: Path) -> Path:
-    return target.with_name(target.name + TEMPORARY_SUFFIX)

@@ -34,10 +34,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chain.merkle import Frontier
-from chain.reductions import Reduction, parse_reductions
+from chain.reductions import Reduction, parse_reductions, split_reductions
 from chain.register import Register
 from chain.rules import Entry, Refused, apply
-from chain.spans import Span
+from chain.spans import FOREVER, Span
 from chain.state import State
 from chain.store import tables
 from chain.store.database import migrate, open_engine, sqlite_url
@@ -112,7 +112,9 @@ class _Replay:
     def seen(self, identity: bytes) -> bool:
         return False
 
-    def overlapping(self, wanted: Sequence[tuple[bytes, int, int]]) -> list[list[Span]]:
+    def overlapping(
+        self, wanted: Sequence[tuple[bytes, int, int]], most: int = FOREVER
+    ) -> list[list[Span]]:
         raise Fault("replay-register")
 
     def root(self) -> bytes:
@@ -353,6 +355,10 @@ class LedgerStore:
         """The reductions of the submission with this root; raises `Unreadable`."""
         return parse_reductions(self.files.read(reductions_path(root)))
 
+    def reduction_bytes(self, root: bytes) -> list[bytes]:
+        """The bytes of each of them, for who wants a few; raises `Unreadable`."""
+        return split_reductions(self.files.read(reductions_path(root)))
+
     def activities(self, root: bytes) -> list[bytes]:
         """The activities of the submission with this root, a line each; raises `Unreadable`."""
         return self.files.read(activities_path(root)).split(b"\n")[:-1]
@@ -487,6 +493,7 @@ class LedgerStore:
         """Write the tiles and the checkpoint of every block that is committed but not published."""
         with self._publishing():
             size = self.published_size()
+            self._check_published(size)
             while True:
                 with self.snapshot() as snapshot:
                     block = snapshot.first_block_after(size)
@@ -497,6 +504,18 @@ class LedgerStore:
                 self.files.write(new_tiles(reader, size, entries))
                 self.files.write({CHECKPOINT: block.checkpoint})
                 size = block.size
+
+    def _check_published(self, size: int) -> None:
+        """Raise `Fault` if the database is not the one that published the checkpoint.
+
+        One that was put back from an old copy would go on to sign a second log of the same sizes.
+        """
+        if size:
+            shown = parse_checkpoint(parse_note(self.files.read(CHECKPOINT)).text)
+            with self.snapshot() as snapshot:
+                block = snapshot.first_block_after(size - 1)
+            if block is None or (block.size, block.frontier.root()) != (size, shown.root):
+                raise Fault("published-differs", size=size)
 
     @contextlib.contextmanager
     def _publishing(self) -> Iterator[None]:

@@ -385,20 +385,37 @@ def allowed(methodology: Methodology, reduction: Reduction) -> bool:
         return False
     if len({claim.line for claim in reduction.claims}) != len(reduction.claims):
         return False
-    return _fits(given, given["claims"], reduction.claims, reduction.day)
+    return _fits(given, given["claims"], reduction.claims, reduction.day, {})
 
 
-def _fits(given: Any, templates: Any, claims: tuple[Claim, ...], day: int) -> bool:
-    """Try every way to deal the claims out to the templates."""
+def _fits(
+    given: Any, templates: Any, claims: tuple[Claim, ...], day: int, event: dict[str, int]
+) -> bool:
+    """Try every way to deal the claims out to the templates; all speak of one event."""
     if not templates:
         return not claims
     first, rest = templates[0], templates[1:]
-    if "optional" in first and _fits(given, rest, claims, day):
+    if "optional" in first and _fits(given, rest, claims, day, event):
         return True
-    return any(
-        _gives(given, first, claims[:n], day) and _fits(given, rest, claims[n:], day)
-        for n in range(1, len(claims) + 1)
-    )
+    for n in range(1, len(claims) + 1):
+        if _gives(given, first, claims[:n], day):
+            said = _event(first, claims[:n])
+            if all(event.get(name, second) == second for name, second in said.items()) and _fits(
+                given, rest, claims[n:], day, {**event, **said}
+            ):
+                return True
+    return False
+
+
+def _event(template: Any, claims: tuple[Claim, ...]) -> dict[str, int]:
+    """What the claims of a template say about the start and the end."""
+    if CLASSES.named(template["class"]).axis != "seconds":
+        return {}
+    guard = template.get("guard", 0)
+    said = {"start": (claims[0].start or 0) + guard}
+    if "span" not in template:
+        said["end"] = (claims[-1].end or 0) - guard
+    return said
 
 
 def _gives(given: Any, template: Any, claims: tuple[Claim, ...], day: int) -> bool:

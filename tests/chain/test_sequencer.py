@@ -1,5 +1,6 @@
 """The sequencer and the store: blocks, seals, checkpoints, tiles, answers; two writers."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +20,13 @@ from chain.receipts import check_receipt
 from chain.rules import Entry, apply, seal_body
 from chain.sequencer import CLOCK_LAG_SECONDS_MAX, Sequencer
 from chain.spans import EMPTY_ROOT
-from chain.store.files import System
+from chain.store.files import Files, System
 from chain.store.ledger import CHECKPOINT, Head, open_store
-from chain.store.tables import metadata
+from chain.store.tables import metadata, page
 from chain.tiles import DirectoryReader, TileTree, new_tiles
 from keys.errors import (
     Conflict,
+    Fault,
     NotAllowed,
     Refusal,
     Unreadable,
@@ -477,6 +479,62 @@ def test_the_database_survives_a_loss_of_power(city: City) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys")
         }
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_a_register_that_was_damaged_is_not_built_upon(city: City) -> None:
+    with city.store.engine.begin() as connection:
+        number, data = connection.execute(sa.select(page.c.number, page.c.data)).first() or (0, b"")
+        flipped = data[:-1] + bytes([data[-1] ^ 1])
+        connection.execute(sa.update(page).where(page.c.number == number).values(data=flipped))
+    restarted = city.reopen()
+    with pytest.raises(Fault) as damaged:
+        _ = restarted.state
+    assert damaged.value.code == "register-differs"
+
+
+def test_a_database_that_was_put_back_signs_no_second_log(city: City, tmp_path: Path) -> None:
+    city.store.engine.dispose()
+    old = (city.folder / "ledger.db").read_bytes()
+    city.submit([city.ride("ann", NOON)])
+    checkpoint = (city.folder / CHECKPOINT).read_bytes()
+    city.store.engine.dispose()
+    (city.folder / "ledger.db").write_bytes(old)
+    with pytest.raises(Fault) as behind:
+        City(city.folder)
+    assert behind.value.code == "published-differs"
+    assert (city.folder / CHECKPOINT).read_bytes() == checkpoint
+
+
+def test_a_folder_whose_flush_failed_is_flushed_again(tmp_path: Path) -> None:
+    """That it is there does not say that it would survive."""
+
+    class Failing(System):
+        def __init__(self) -> None:
+            self.fails = True
+            self.flushed: set[tuple[int, int]] = set()
+
+        def fsync(self, descriptor: int) -> None:
+            if self.fails:
+                raise OSError("no")
+            found = os.fstat(descriptor)
+            self.flushed.add((found.st_dev, found.st_ino))
+            super().fsync(descriptor)
+
+    system = Failing()
+    files = Files(tmp_path, system)
+    with pytest.raises(OSError, match="no"):
+        files.write({"a/b/c": b"x"})
+    for again in (files, Files(tmp_path, system)):
+        system.fails, system.flushed = False, set()
+        again.write({"a/b/c": b"x"})
+        for path in (tmp_path, tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "c"):
+            found = path.stat()
+            assert (found.st_dev, found.st_ino) in system.flushed
+    assert files.read("a/b/c") == b"x"
+    assert files.exists("a/b/c")
+    files.remove("a/b/c")
+    files.remove("a/b/c")
+    assert not files.exists("a/b/c")
 
 
 def test_a_snapshot_does_not_move(city: City) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Engine, event
@@ -26,6 +27,7 @@ class Faults:
     def __init__(self, at: int = 0, late: bool = False) -> None:
         self.at, self.late = at, late
         self.calls: list[str] = []
+        self._counting = Lock()
 
     @property
     def struck(self) -> bool:
@@ -36,18 +38,24 @@ class Faults:
         """Let all further calls pass."""
         self.at = 0
 
-    def before(self, name: str) -> bool:
-        """Count a call; whether it fails early."""
-        self.calls.append(name)
-        return len(self.calls) == self.at and not self.late
+    def count(self, name: str) -> int:
+        """Count a call, which may come from any thread; its number."""
+        with self._counting:
+            self.calls.append(name)
+            return len(self.calls)
+
+    def fails(self, number: int, late: bool) -> bool:
+        """Whether that call fails, before it is done or after."""
+        return (number, late) == (self.at, self.late)
 
     @contextmanager
     def call(self, name: str) -> Iterator[None]:
-        if self.before(name):
+        """A call that can fail."""
+        number = self.count(name)
+        if self.fails(number, late=False):
             raise Injected(name)
-        mine = len(self.calls)
         yield
-        if mine == self.at:
+        if self.fails(number, late=True):
             raise Injected(name)
 
     def watch(self, engine: Engine) -> None:
@@ -55,13 +63,13 @@ class Faults:
 
         @event.listens_for(engine, "before_cursor_execute")
         def before(connection: Any, cursor: Any, statement: str, *_: object) -> None:
-            connection.info["call"] = len(self.calls) + 1
-            if self.before("database " + statement.split(maxsplit=1)[0]):
+            connection.info["call"] = self.count("database " + statement.split(maxsplit=1)[0])
+            if self.fails(connection.info["call"], late=False):
                 raise Injected(statement)
 
         @event.listens_for(engine, "after_cursor_execute")
         def after(connection: Any, cursor: Any, statement: str, *_: object) -> None:
-            if connection.info["call"] == self.at:
+            if self.fails(connection.info["call"], late=True):
                 raise Injected(statement)
 
         do_commit = engine.dialect.do_commit
@@ -81,12 +89,12 @@ class FaultySystem(System):
         self._checkpoints = checkpoints
 
     def write(self, path: Path, data: bytes) -> None:
-        if self._faults.before("write"):
+        number = self._faults.count("write")
+        if self._faults.fails(number, late=False):
             path.write_bytes(data[: len(data) // 2])
             raise Injected("write")
-        mine = len(self._faults.calls)
         super().write(path, data)
-        if mine == self._faults.at:
+        if self._faults.fails(number, late=True):
             raise Injected("write")
 
     def fsync(self, descriptor: int) -> None:

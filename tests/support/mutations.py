@@ -6,6 +6,8 @@ off by one, huge or negative; hashes, signatures and documents with a bit or a p
 with what Unicode has to offer; the signature lines of notes rearranged.
 """
 
+import base64
+import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
@@ -54,7 +56,7 @@ def places(value: Any) -> Iterator[Place]:
 def mutate(random: Random, pool: Sequence[Json]) -> bytes:
     """One mutated file."""
     base = random.choice(pool)
-    if random.random() < 0.2:
+    if random.random() < 0.15:
         return _raw(random, dump(base), dump(random.choice(pool)))
     bundle = json.loads(json.dumps(base))
     for _ in range(random.choice((1, 1, 1, 1, 2, 3))):
@@ -63,23 +65,28 @@ def mutate(random: Random, pool: Sequence[Json]) -> bytes:
 
 
 def _change(random: Random, bundle: Json, other: Json) -> None:
-    chosen = [place for place in places(bundle)]
+    chosen = list(places(bundle))
     # Most nodes are hashes in paths; half of the time one is taken from the first levels.
-    shallow = [place for place in chosen if place[0] is bundle or place[0] in bundle.values()]
+    tops = {id(bundle), *map(id, bundle.values())}
+    shallow = [place for place in chosen if id(place[0]) in tops]
     parent, name = random.choice(shallow if random.random() < 0.5 else chosen)
     value = parent[name]
     changes: list[Callable[[], Any]] = [
         lambda: _structure(random, parent, name, chosen),
-        lambda: _splice(random, bundle, parent, name, other),
-        lambda: parent.__setitem__(name, random.choice(OTHERS)),
+        *[lambda: _splice(random, bundle, parent, name, other)] * 3,
+        lambda: parent.__setitem__(name, _other(random)),
     ]
     if isinstance(value, bool) or value is None:
         pass
     elif isinstance(value, int):
-        changes += [lambda: parent.__setitem__(name, _number(random, value))] * 6
+        changes += [lambda: parent.__setitem__(name, _number(random, value))] * 12
     elif isinstance(value, str):
-        changes += [lambda: parent.__setitem__(name, _string(random, value, chosen))] * 6
+        changes += [lambda: parent.__setitem__(name, _string(random, value, chosen))] * 12
     random.choice(changes)()
+
+
+def _other(random: Random) -> Any:
+    return copy.deepcopy(random.choice(OTHERS))
 
 
 def _structure(random: Random, parent: Any, name: Any, chosen: Sequence[Place]) -> None:
@@ -88,16 +95,18 @@ def _structure(random: Random, parent: Any, name: Any, chosen: Sequence[Place]) 
         case 0:
             del parent[name]
         case 1 if isinstance(parent, list):
-            parent.insert(random.randrange(len(parent) + 1), value)
+            parent.insert(random.randrange(len(parent) + 1), copy.deepcopy(value))
         case 1:
-            parent[str(name) + random.choice(("", "2", " ", "\0"))] = value
+            parent[str(name) + random.choice(("", "2", " ", "\0"))] = copy.deepcopy(value)
         case 2:
             there, other = random.choice(chosen)
             parent[name], there[other] = there[other], value
         case 3 if isinstance(parent, list):
             random.shuffle(parent)
         case _:
-            parent[name] = random.choice(([value], {"x": value}, str(value), [value, value]))
+            parent[name] = random.choice(
+                ([value], {"x": value}, str(value), [value, copy.deepcopy(value)])
+            )
 
 
 def _splice(random: Random, bundle: Json, parent: Any, name: Any, other: Json) -> None:
@@ -105,11 +114,11 @@ def _splice(random: Random, bundle: Json, parent: Any, name: Any, other: Json) -
     theirs = list(places(json.loads(json.dumps(other))))
     shared = [key for key in bundle if key in other]
     named = [there[key] for there, key in theirs if key == name]
-    match random.randrange(4):
-        case 0 | 1 if shared:
+    match random.randrange(8):
+        case 0 | 1 | 2 if shared:
             for key in random.sample(shared, random.randint(1, min(3, len(shared)))):
                 bundle[key] = json.loads(json.dumps(other[key]))
-        case 2 if named:
+        case 3 | 4 | 5 | 6 if named:
             parent[name] = random.choice(named)
         case _:
             there, key = random.choice(theirs)
@@ -136,18 +145,19 @@ def _string(random: Random, value: str, chosen: Sequence[Place]) -> str:
         lambda: _cut(random, value),
         lambda: _insert(random, value, random.choice(TRICKS)),
         lambda: _insert(random, value, random.choice("0aA=/+\u4e00")),
-        lambda: value.upper(),
+        value.upper,
         lambda: _like(random, value, chosen),
     ]
     if value[:1] == "{":
-        kinds += [lambda: _document(random, value)] * 3
+        kinds += [lambda: _document(random, value)] * 9
     elif "\n\n" in value:
-        kinds += [lambda: _note(random, value)] * 5
+        kinds += [lambda: _note(random, value)] * 12
     elif len(value) > 1 and set(value) <= set("0123456789abcdef"):
-        kinds += [lambda: _flip(random, bytes.fromhex(value.rjust(len(value) + 1 & ~1, "0"))).hex()]
-        kinds *= 2
+        digits = value.rjust(len(value) + 1 & ~1, "0")
+        kinds += [lambda: _flip(random, bytes.fromhex(digits)).hex()] * 6
+        kinds += [lambda: _like(random, value, chosen)] * 6
     elif len(value) > 40:
-        kinds += [lambda: _base64(random, value)] * 4
+        kinds += [lambda: _base64(random, value)] * 9
     return random.choice(kinds)()
 
 
@@ -181,8 +191,6 @@ def _flip(random: Random, data: bytes) -> bytes:
 
 
 def _base64(random: Random, value: str) -> str:
-    import base64
-
     try:
         data = base64.b64decode(value)
     except ValueError:
@@ -193,20 +201,27 @@ def _base64(random: Random, value: str) -> str:
     )
 
 
+def alter(random: Random, value: Any) -> None:
+    """Change one node of a JSON value, or of anything of lists and maps, in place."""
+    parent, name = random.choice(list(places(value)))
+    item = parent[name]
+    if type(item) is int:
+        parent[name] = _number(random, item)
+    elif isinstance(item, str) and random.random() < 0.6:
+        parent[name] = _string(random, item, [])
+    elif random.random() < 0.5:
+        parent[name] = _other(random)
+    else:
+        _structure(random, parent, name, [(parent, name)])
+
+
 def _document(random: Random, value: str) -> str:
     try:
         document = json.loads(value)
-        parent, name = random.choice(list(places(document)))
-        item = parent[name]
-        if type(item) is int:
-            parent[name] = _number(random, item)
-        elif isinstance(item, str) and random.random() < 0.7:
-            parent[name] = _string(random, item, [(document, key) for key in document])
-        else:
-            _structure(random, parent, name, [(parent, name)])
-        return json.dumps(document, ensure_ascii=False)
+        alter(random, document)
     except (ValueError, IndexError):
         return value + " "
+    return json.dumps(document, ensure_ascii=False)
 
 
 def _note(random: Random, value: str) -> str:

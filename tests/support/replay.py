@@ -35,8 +35,10 @@ class Replayed:
     def seen(self, identity: bytes) -> bool:
         return identity in self.ids
 
-    def overlapping(self, wanted: Sequence[tuple[bytes, int, int]]) -> list[list[Span]]:
-        return self.register.overlapping(wanted)
+    def overlapping(
+        self, wanted: Sequence[tuple[bytes, int, int]], most: int = FOREVER
+    ) -> list[list[Span]]:
+        return self.register.overlapping(wanted, most)
 
     def root(self) -> bytes:
         return self.register.root()

@@ -28,6 +28,7 @@ from support.city import NOON, TODAY, City, key
 from api.proving import prove_free, prove_reduction, prove_span
 from chain.calendar import DAY_SECONDS
 from chain.genesis import library
+from chain.spans import make_holder
 from keys.catalogue import LANGUAGES
 from keys.errors import Usage
 from keys.participants import role_holder
@@ -252,6 +253,15 @@ def test_a_check_that_failed_says_why_and_leaves_open_what_it_did_not_find() -> 
     assert "block ?" in last.text("en")
 
 
+def test_what_is_submitted_again_is_the_same_reduction_wherever_it_is_listed() -> None:
+    grown = world().copy()
+    index = grown.submit([world().batches[SMALL.rides.index][0]], hold=False)
+    sealed = grown.sealed()
+    first, again = (check(sealed.reduction(at, 0)) for at in (SMALL.rides.index, index))
+    assert first.verdict == again.verdict == "provisional"
+    assert {**first.facts, "index": index} == again.facts
+
+
 # --- what is in a bundle, and what is not ---
 
 
@@ -317,8 +327,6 @@ def test_what_was_recorded_stays_good_after_the_classes_change(tmp_path: Path) -
     old = city.state.classes.document
     registry = json.loads(old)
     registry["issuers"]["ticket"].append("night-bus")
-    from chain.spans import make_holder
-
     city.govern(
         {
             "action": "classes",

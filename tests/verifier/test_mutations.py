@@ -9,39 +9,55 @@ of the pool but for these, which may differ:
 * ``books``: without it, what is final is provisional;
 * ``activity``: it may be disclosed or not;
 * ``held`` of a span: any span of the same reduction;
-* ``start`` and ``end`` of a free stretch: any that its neighbours leave free.
+* ``start`` and ``end`` of a free stretch: any that its neighbours leave free;
+* ``line`` where there is no span: any other that leads to the same place in the tree.
 
 Whatever the verdict vouches for is held against the ledger itself.
+
+An operator can sign anything: a second run mutates what stands behind signatures and in the
+register, signs it anew, and asks only that nothing but a report comes out, and that a second
+checker, written from the specification alone, comes to the same verdict.
 """
 
+import json
 from collections import Counter
 from functools import cache
+from hashlib import sha256
 from random import Random
 from typing import Any
 
+import independent_checker
 import pytest
 from support.bundles import (
     ENOUGH,
     PLAIN,
+    PLAIN_TEXT,
     QUORUM,
     Json,
     Sealed,
+    World,
     check,
     cosigned,
+    dump,
     honest,
     ledger,
     samples,
     world,
 )
-from support.city import TODAY
-from support.mutations import mutate
+from support.city import TODAY, key
+from support.mutations import alter, mutate
 
 from chain.methodologies import Methodology
+from chain.proofs import Absent
 from chain.reductions import Reduction
+from chain.spans import Span, make_holder
 from keys.errors import TallyError
-from keys.strict import dump_date, parse_date
+from keys.statements import Statement, sign_statement
+from keys.strict import dump_base64, dump_cbor, dump_date, dump_json, parse_cbor, parse_date
 from verifier.bundles import Bundle, parse_bundle
 from verifier.check import INVALID, PROVISIONAL, UNWITNESSED, VALID, Report, check_bundle
+
+SECOND_PLAIN = independent_checker.Policy(PLAIN_TEXT.encode())
 
 
 @cache
@@ -89,19 +105,13 @@ def parts(bundle: Bundle) -> tuple[Any, ...]:
         bundle.methodology,
         bundle.claims,
         bundle.leaf,
-        free and (free.line, free.evidence),
+        free and (None if isinstance(free.evidence, Absent) else free.line, free.evidence),
     )
 
 
 @cache
 def known() -> set[tuple[Any, ...]]:
-    return {parts(parse_bundle(dump_of(bundle))) for bundle in pool()}
-
-
-def dump_of(bundle: Json) -> bytes:
-    from support.bundles import dump
-
-    return dump(bundle)
+    return {parts(parse_bundle(dump(bundle))) for bundle in pool()}
 
 
 # --- what is true ---
@@ -206,6 +216,113 @@ def run(seed: int, count: int) -> Counter[str]:
     return Counter(judge(mutate(random, made), random.random() < 0.5) for _ in range(count))
 
 
+# --- what an operator signs ---
+
+
+def signed(random: Random, forged: World) -> Json:
+    """The bundle of a ride of a ledger in which one thing behind the signatures is mutated."""
+    bundle = dict(samples()["ride, disclosed"])
+    index, seal = ledger().rides.index, None
+    (position, reduction) = (1, forged.batches[index][1])
+    lines = {
+        "classes": forged.line("classes"),
+        "scenario": forged.line("scenario", "city-bus"),
+        "methodology": forged.line("methodology", "bus-ride-by-code"),
+    }
+    target = random.choice(("genesis", "submission", "seal", "reduction", "activity", *lines))
+    if target in lines:
+        span = next(s for s in forged.spans.values() if s.line == lines[target])
+        document = altered_json(random, forged.documents[span.holder])
+        forged.publish(span.line, document, target, span.start, span.end)
+    elif target == "seal":
+        good = forged.seal()
+        seal = again(good, altered_json(random, good.payload), "operator")
+    elif target in ("genesis", "submission"):
+        at = 0 if target == "genesis" else index
+        good = forged.statements[at]
+        forged.statements[at] = again(good, altered_json(random, good.payload), good.issuer)
+    else:
+        if target == "activity":
+            line = altered_json(random, bundle["activity"].encode())
+            bundle["activity"] = line.decode()
+            digest = sha256(b"tally/activity/v1\n" + line).digest()
+            data = Reduction.make(
+                *(reduction.platform, reduction.scenario, reduction.version, reduction.day),
+                *(reduction.grams, reduction.claims, digest),
+            ).data
+        else:
+            parts = parse_cbor(reduction.data)
+            for _ in range(random.randint(1, 2)):
+                alter(random, parts)
+            data = dump_cbor(parts)
+        leaf = sha256(b"\0" + data).digest()
+        body = forged.statements[index].body | {"root": leaf.hex(), "count": 1}
+        forged.statements[index] = again(forged.statements[index], dump_json(body), "metro-app")
+        bundle["reduction"] = {"position": 0, "data": dump_base64(data), "path": []}
+        holder = make_holder("reduction", leaf)
+        forged.put(*(s._replace(holder=holder) for s in spans_of(forged, reduction)))
+        reduction = None
+    sealed = forged.sealed(seal)
+    spans = spans_of(world(), world().batches[index][position])
+    return {
+        **bundle,
+        **sealed.common("reduction"),
+        **sealed.submitted(index),
+        "scenario": sealed.document(lines["scenario"], TODAY),
+        "methodology": sealed.document(lines["methodology"], TODAY),
+        "claims": [sealed.held(span.line, span.start) for span in spans],
+    }
+
+
+def spans_of(of: World, reduction: Reduction) -> list[Span]:
+    """The spans that a reduction holds, in the order of its claims."""
+    lines = [claim.line for claim in reduction.claims]
+    held = [span for span in of.spans.values() if span.holder == reduction.holder]
+    return sorted(held, key=lambda span: lines.index(span.line))
+
+
+def altered_json(random: Random, data: bytes) -> bytes:
+    value = json.loads(data)
+    for _ in range(random.randint(1, 2)):
+        alter(random, value)
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def again(statement: Statement, payload: bytes, issuer: str) -> Statement:
+    """The statement with another payload, signed anew."""
+    return sign_statement(
+        key(issuer),
+        kind=statement.kind,
+        issuer=issuer,
+        subject="mutated",
+        audience=statement.audience,
+        expires=statement.expires,
+        payload=payload,
+    )
+
+
+def run_signed(seed: int, count: int) -> Counter[str]:
+    """``count`` bundles of mutated ledgers, and how many ended how."""
+    random = Random(seed)
+    ended: Counter[str] = Counter()
+    while ended.total() < count:
+        try:
+            data = dump(signed(random, world().copy()))
+        except (TallyError, ValueError, IndexError, TypeError, OverflowError, KeyError):
+            continue  # what not even an operator could write
+        report = check_bundle(data, PLAIN)
+        assert report.as_json()
+        assert independent_checker.check(data, SECOND_PLAIN) == report.verdict
+        *passed, last = report.checks
+        assert all(step.error is None for step in passed)
+        assert (last.error is not None) == (report.verdict == INVALID)
+        ended[f"{report.verdict}: {last.code}"] += 1
+    return ended
+
+
+# --- the tests ---
+
+
 def test_the_pool_is_good_and_what_is_held_against_the_ledger_is_seen() -> None:
     verdicts = set()
     for bundle in pool():
@@ -229,6 +346,19 @@ def test_mutated_bundles(seed: int) -> None:
     # They reach every step, and few of them change nothing.
     assert len([name for name in ended if name.startswith("invalid")]) > 8
     assert sum(n for name, n in ended.items() if name.startswith("not")) < 100
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_mutated_and_signed(seed: int) -> None:
+    ended = run_signed(seed, 150)
+    assert ended.total() == 150
+    assert len(ended) > 5
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 120))
+def test_many_mutated_and_signed(seed: int) -> None:
+    assert run_signed(seed, 500).total() == 500
 
 
 @pytest.mark.long

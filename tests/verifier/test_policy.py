@@ -1,6 +1,7 @@
 """Trust policies: which are read, which are refused, and when a quorum is reached."""
 
 from collections.abc import Collection
+from hashlib import sha256
 from itertools import combinations
 
 import pytest
@@ -22,8 +23,10 @@ from support.bundles import (
 )
 from support.city import NOON, ORIGIN, key
 
+from api.proving import policy_text
 from keys.errors import Malformed, VerificationError
 from keys.notes import NoteKey, parse_note
+from keys.strict import dump_base64
 from verifier.policy import POLICY_BYTES_MAX, Policy, parse_policy
 
 LOG = f"log {LOG_VKEY}\n"
@@ -90,8 +93,6 @@ def test_bytes_that_are_not_utf8_are_opaque() -> None:
 
 
 def test_a_starting_policy_names_the_log_alone() -> None:
-    from api.proving import policy_text
-
     assert policy_text(ORIGIN, key("operator").public) == PLAIN_TEXT
 
 
@@ -185,10 +186,6 @@ def test_a_refusal_names_the_line() -> None:
 
 def test_a_small_order_key_is_no_key() -> None:
     # The identity, y = 1: every message fits some signature of it.
-    from hashlib import sha256
-
-    from keys.strict import dump_base64
-
     for first in (b"\x01", b"\x04"):
         material = first + b"\x01" + bytes(31)
         key_id = sha256(b"x\n" + material).digest()[:4].hex()
