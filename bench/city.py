@@ -9,6 +9,7 @@ Two workloads show the two ways in which claims meet a register that is full:
   that is there is of today, and every claim falls anywhere among it: the worst case.
 """
 
+import gc
 import random
 import shutil
 from collections.abc import Sequence
@@ -159,7 +160,8 @@ class BenchCity:
 
     def copy(self, folder: Path, seed: int) -> "BenchCity":
         """The same ledger in another folder, its register read into memory."""
-        self.close()
+        if hasattr(self, "store"):
+            self.close()
         shutil.copytree(self._folder, folder)
         city = BenchCity(folder, self.workload, seed)
         for _ in city.sequencer._recall().register.spans():
@@ -173,8 +175,11 @@ class BenchCity:
         return head.recorded if head else 0
 
     def close(self) -> None:
-        """Let the ledger go, and its memory."""
+        """Let the ledger go, and its memory; after this it can only be copied."""
         self.store.engine.dispose()
+        del self.store, self.sequencer
+        gc.unfreeze()
+        gc.collect()
 
     def preload(self, spans: int) -> None:
         """Fill the register with spans of earlier reductions of the same kind.

@@ -5,7 +5,7 @@ index of the last approval, or none does.  The genesis carries the founding acti
 a JSON object with the field ``action``::
 
     enrol        participant, name, roles, key        a new participant
-    rotate       participant, key, consumes, [at]     its key ends, another begins
+    rotate       participant, key, consumes, [at]     its key ends (or has), another begins
     revoke       participant, consumes, [at]          its key ends
     grant        participant, role
     withdraw     participant, role, consumes, [at]
@@ -106,10 +106,15 @@ def _enrol(draft: Draft, given: Mapping[str, Any]) -> None:
 
 
 def _rotate(draft: Draft, given: Mapping[str, Any]) -> None:
-    _revoke(draft, given)
+    before = draft.participant(given["participant"])
+    if before.keys and before.keys[-1].end < FOREVER and "at" not in given:
+        # One whose key was revoked begins again with another.
+        _consumes(given, key_holder(before.keys[-1].public))
+    else:
+        _revoke(draft, given)
     public = PublicKey.from_json(given["key"])
     participant = draft.participant(given["participant"])
-    start = participant.keys[-1].end
+    start = max(participant.keys[-1].end, draft.next_index)
     draft.claim("key", [participant.id], start, FOREVER, key_holder(public))
     draft.keep(participant.with_key(public, start))
 
@@ -153,6 +158,8 @@ def _classes(draft: Draft, given: Mapping[str, Any]) -> None:
         kept = new.by_number.get(known.number)
         # What was recorded stays possible: the longest span may grow, and not shrink.
         if kept is None or _fixed(kept) != _fixed(known) or kept.longest < known.longest:
+            raise Conflict("class-changed", name=known.name)
+        if not new.issuers.get(known.name, frozenset()) >= old.issuers.get(known.name, frozenset()):
             raise Conflict("class-changed", name=known.name)
     start = draft.state.classes_since
     draft.claim("classes", [], start, draft.next_index, make_holder("classes", old.document))

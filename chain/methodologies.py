@@ -213,7 +213,8 @@ class Methodology:
 
         Its grams are within bounds and its claims are exactly those of the templates: their
         classes, their order, their lengths, one start and one end in all of them, each cut at
-        midnight and nowhere else, no two on one line.  Returns for each claim the seats of its cap, or None.
+        midnight and nowhere else, no two on one line.  Returns for each claim the seats of its
+        cap, or None.
         """
         least, most = self.grams_bounds
         if reduction.version != self.version:

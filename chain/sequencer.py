@@ -325,6 +325,12 @@ def answer(store: LedgerStore, identity: bytes, public: PublicKey) -> Answer | N
             if refused.met and place:
                 platforms[refused.met.holder] = snapshot.statement(place.index).issuer
         origin = snapshot.origin()
+        seal = snapshot.statement(block.size - 1)
+        state = snapshot.state() if seal.kid != public.kid else None
+        if state is not None:
+            # The operator's key has been rotated since: the block's receipts are by the old one.
+            then = state.participants[state.genesis.operator].key_at(block.size - 1)
+            public = then.public if then is not None else public
     path = store.tree(block.size).inclusion(index, block.size)
     receipt = make_receipt(public, origin, block.size, index, path, block.receipt_signature)
     return Answer(index, height, receipt, MappingProxyType(refusals), platforms)

@@ -415,7 +415,7 @@ def test_a_new_version_of_a_document_ends_the_one_in_force(town: Run) -> None:
     Path("bus-2.json").write_text(json.dumps(document), "utf-8")
     publish = ("publish", "methodology", "city", "bus-2.json", "--by", "governor", "--from")
     town(*publish, DAY, expected=1)
-    town(*publish, "2026-03-04")
+    town(*publish, "2026-03-05")
     changed = write_scenario("city-bus", platforms=["metro-app"])
     publish = ("publish", "scenario", "city", changed, "--by", "governor")
     town(*publish, expected=1)

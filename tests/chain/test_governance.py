@@ -617,6 +617,29 @@ def test_an_issuer_is_added(city: City) -> None:
     check_replay(restarted)
 
 
+def test_an_issuer_is_never_taken_off(city: City) -> None:
+    # A bundle that discloses an activity of that issuer must go on being checked.
+    action = classes(city, lambda document: document["issuers"]["ticket"].remove("city-bus"))
+    assert refused(city, action) == "class-changed"
+
+
+def test_a_participant_begins_again_after_its_key_was_revoked(city: City) -> None:
+    old, new = key("pay-app").public, key("pay-app/2")
+    consumes = key_holder(old).hex()
+    revoke = {"action": "revoke", "participant": "pay-app", "consumes": consumes}
+    city.govern(revoke)
+    rotate = {**revoke, "action": "rotate", "key": new.public.as_json()}
+    assert refused(city, {**rotate, "consumes": "0" * 64}) == "consumes-differs"
+    assert refused(city, {**rotate, "key": old.as_json()}) == "key-used-before"
+    city.govern(rotate)
+    participant = city.state.participants["pay-app"]
+    assert participant.key_at(city.state.index).public == new.public
+    ended, begun = participant.keys
+    assert ended.end < begun.start
+    assert participant.key_at(ended.end) is None
+    check_replay(city)
+
+
 def test_a_class_is_added_and_none_changes(city: City) -> None:
     def add(document: Any) -> None:
         document["classes"].append({**document["classes"][2], "number": 30, "name": "boiler"})

@@ -435,3 +435,14 @@ def test_pages_beyond_the_cache_are_read_again() -> None:
         assert made.drain() == {}
     assert max(store.reads.values()) > 1
     assert made.root() == root_of(spans)
+
+
+@pytest.mark.parametrize("count", [5, 2_000])
+def test_no_more_spans_than_were_asked_for(count: int) -> None:
+    """A claim over a long line meets all its spans; to refuse it, one is enough."""
+    line = LONG[0][0]
+    made = Register()
+    made.change([Span(line, start, start + 1, bytes(32)) for start in range(count)])
+    for most in (1, 3):
+        (found,) = made.overlapping([(line, 0, count)], most)
+        assert [span.start for span in found] == [count - 1 - n for n in range(most)]

@@ -1,7 +1,9 @@
 """The sequencer and the store: blocks, seals, checkpoints, tiles, answers; two writers."""
 
+import inspect
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ from keys.errors import (
     VerificationError,
 )
 from keys.notes import parse_checkpoint, parse_note, signed_by
+from keys.participants import key_holder
 from keys.signer import from_seed
 from keys.statements import Statement
 
@@ -481,11 +484,9 @@ def test_the_database_survives_a_loss_of_power(city: City) -> None:
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
-def test_a_register_that_was_damaged_is_not_built_upon(city: City) -> None:
+def test_a_register_that_is_not_the_sealed_one_is_not_built_upon(city: City) -> None:
     with city.store.engine.begin() as connection:
-        number, data = connection.execute(sa.select(page.c.number, page.c.data)).first() or (0, b"")
-        flipped = data[:-1] + bytes([data[-1] ^ 1])
-        connection.execute(sa.update(page).where(page.c.number == number).values(data=flipped))
+        connection.execute(sa.delete(page))
     restarted = city.reopen()
     with pytest.raises(Fault) as damaged:
         _ = restarted.state
@@ -602,3 +603,87 @@ def test_state_is_read_as_the_rules_left_it(city: City) -> None:
     assert city.state.proposals
     check_replay(city.reopen())
     assert (city.state.closed_until, city.state.today) == (FIRST_DAY, TODAY)
+
+
+# --- after what went wrong ---
+
+
+def test_a_database_from_an_old_copy_is_not_built_upon(tmp_path: Path) -> None:
+    """Or two checkpoints of one size would be signed."""
+    city = City.found(tmp_path / "city")
+    city.store.engine.dispose()
+    old = (tmp_path / "city" / "ledger.db").read_bytes()
+    city.submit([city.ride("ann", NOON)])
+    city.store.engine.dispose()
+    for file in (tmp_path / "city").glob("ledger.db*"):
+        file.unlink()
+    (tmp_path / "city" / "ledger.db").write_bytes(old)
+    with pytest.raises(Fault) as fault:
+        City(tmp_path / "city")
+    assert fault.value.code == "published-differs"
+
+
+def test_any_number_of_refusals_before_a_block(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain.sequencer, "BLOCK_STATEMENTS_MAX", 1)
+    strangers = [
+        city.sign("approval", "stranger", {"format": 1, "number": number}) for number in range(60)
+    ]
+    city.sequencer.post(strangers)
+    calls: list[int] = []
+    dismiss = city.store.dismiss
+
+    def watched(*args: Any) -> None:
+        calls.append(len(inspect.stack(0)))
+        dismiss(*args)
+
+    monkeypatch.setattr(city.store, "dismiss", watched)
+    assert city.sequencer.seal(city.now) is None
+    assert len(calls) == 60
+    assert len(set(calls)) == 1
+
+
+def test_a_strangers_void_reads_no_file(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = city.submit([city.ride("ann", NOON)])
+    void = city.void(answer, [0], "metro-app")
+    forged = city.sign("void", "metro-app", void.body, signer=key("stranger"))
+    read: list[str] = []
+    files = city.store.files
+    read_file = files.read
+    monkeypatch.setattr(files, "read", lambda path: read.append(path) or read_file(path))
+    city.post(forged)
+    with pytest.raises(Refusal) as refusal:
+        city.sequencer.answer(forged)
+    assert refusal.value.code == "signature-invalid"
+    assert not any(path.startswith("submissions") for path in read)
+
+
+def test_threads_may_write_one_file_at_once(city: City) -> None:
+    files = city.store.files
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(files.write, {"same": b"x" * 4_096}) for _ in range(100)]:
+            done.result()
+    assert files.read("same") == b"x" * 4_096
+    assert not list(city.folder.glob("*.new"))
+
+
+def test_receipts_stand_after_the_operators_key_is_rotated(city: City) -> None:
+    admitted = city.admit([city.ride("ann", NOON)])
+    city.sequencer.submit([admitted])
+    city.sequencer.seal_all(city.now)
+    rotate = {
+        "action": "rotate",
+        "participant": "operator",
+        "consumes": key_holder(key("operator").public).hex(),
+        "key": key("operator-2").public.as_json(),
+    }
+    with pytest.raises(NotAllowed):  # the block is sealed by the new key already
+        city.govern(rotate)
+    city.sequencer = Sequencer(city.store, key("operator-2"))
+    city.sequencer.seal_all(city.now)
+    later = city.admit([city.ride("ben", NOON)])
+    city.sequencer.submit([later])
+    city.sequencer.seal_all(city.now)
+    for of, signer in ((admitted, "operator"), (later, "operator-2")):
+        statement = of.entry.statement
+        receipt = city.answer(statement).receipt
+        check_receipt(receipt, statement.data, key(signer).public, ORIGIN)
