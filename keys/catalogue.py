@@ -608,6 +608,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "存储的登记簿与第 {height} 块所封印的根不符。数据库已损坏：请恢复数据库，切勿继续封印。",
     ),
     # --- bundles, policies, verdicts (verifier/) ---
+    "check-failed": ("NOT SHOWN: {said} The reason: {reason}", "未能证明：{said}原因：{reason}"),
     "check-form": (
         "The file is a bundle in its one form.",
         "文件是格式唯一的证明包。",

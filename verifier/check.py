@@ -57,7 +57,8 @@ class Check:
             return text(code, lang, **self.details)
         # What was not found by then stays open.
         unknown = dict.fromkeys(_NAMES.findall(text(code, lang)), "?")
-        return f"{text(code, lang, **{**unknown, **self.details})} {self.error.text(lang)}"
+        said = text(code, lang, **{**unknown, **self.details})
+        return text("check-failed", lang, said=said, reason=self.error.text(lang))
 
 
 @dataclass

@@ -170,12 +170,6 @@ def test_files_that_cannot_be_read(
         assert told[1][2] != done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_file_that_one_may_not_read(bundle: Path, policy: Path) -> None:
-    bundle.chmod(0)
-    assert check(bundle, "--policy", policy).returncode == UNREADABLE
-
-
 @pytest.mark.parametrize(
     "text",
     [
