@@ -91,16 +91,17 @@ def leaf_hash(key: bytes, value: bytes) -> bytes:
 
 
 _TAGS = [b"\x11" + bits.to_bytes(2) for bits in range(KEY_BITS)]
-_MASKED = [[bytes((byte & (0xFF00 >> rest) & 0xFF,)) for byte in range(256)] for rest in range(8)]
+#: The last byte of a prefix that ends ``rest`` bits into it; nothing if it ends on a whole byte.
+_LAST = [
+    [bytes((byte & 0xFF00 >> rest & 0xFF,)) * (rest > 0) for byte in range(256)]
+    for rest in range(8)
+]
 
 
 def node_head(bits: int, key: bytes) -> bytes:
     """What an inner node hashes before its children: tag, bit length, and the prefix of ``key``."""
     whole = bits >> 3
-    rest = bits & 7
-    if rest:
-        return _TAGS[bits] + key[:whole] + _MASKED[rest][key[whole]]
-    return _TAGS[bits] + key[:whole]
+    return _TAGS[bits] + key[:whole] + _LAST[bits & 7][key[whole]]
 
 
 def node_hash(bits: int, key: bytes, left: bytes, right: bytes) -> bytes:
