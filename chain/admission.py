@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from chain import merkle
 from chain.activities import Activity, parse_activities
+from chain.bulk import no_collection
 from chain.methodologies import Methodology
 from chain.reductions import SUBMISSION_COUNT_MAX, Reduction, total_grams
 from chain.rules import Entry, check_signed, check_submission, governing_methodology
@@ -90,6 +91,7 @@ def sign_submission(
     )
 
 
+@no_collection()
 def admit(state: State, statement: Statement, lines: Sequence[bytes]) -> Admitted:
     """Check a submission against its activities; raises `Refusal` for the whole of it.
 

@@ -11,7 +11,6 @@ was done.  A second sequencer that commits first makes this one fail on the bloc
 begin again from what it finds.
 """
 
-import gc
 import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 
 from chain.admission import Admitted
 from chain.blocks import make_checkpoint, make_seal
+from chain.bulk import no_collection
 from chain.merkle import Frontier, leaf_hashes
 from chain.receipts import make_receipt, sign_tree
 from chain.reductions import Reduction, dump_reductions, total_grams
@@ -142,15 +142,12 @@ class Sequencer:
 
     # --- sealing ---
 
+    @no_collection()
     def seal(self, time: int) -> Head | None:
         """Make one block of what is pending; None if there was nothing to seal.
 
         time: unix seconds; a clock that went back is taken for the last seal's time.
         """
-        # What a block makes lives on in its pages, and none of it in cycles: to search it for
-        # garbage meanwhile would cost a quarter of the time.
-        collecting = gc.isenabled()
-        gc.disable()
         try:
             return self._seal(time)
         except IntegrityError as error:
@@ -159,9 +156,6 @@ class Sequencer:
         except BaseException:
             self._memory = None
             raise
-        finally:
-            if collecting:
-                gc.enable()
 
     def seal_all(self, time: int) -> list[Head]:
         """Seal until nothing waits; the blocks made."""
@@ -232,14 +226,14 @@ class Sequencer:
         self.store.commit(
             Block(
                 head,
-                memory.frontier.size,
-                draft.statements,
-                draft.recorded,
-                draft.voided,
-                draft.refusals,
-                pages,
-                draft.done,
-                draft.refused,
+                first=memory.frontier.size,
+                statements=draft.statements,
+                recorded=draft.recorded,
+                voided=draft.voided,
+                refusals=draft.refusals,
+                pages=pages,
+                done=draft.done,
+                refused=draft.refused,
             )
         )
         self._memory = _Memory(
