@@ -120,6 +120,8 @@ def measure_run(city: BenchCity, batches: Sequence[Batch]) -> dict[str, float]:
     # As a server does once it has started: what is there is not searched for garbage again.
     gc.collect()
     gc.freeze()
+    # Nor does what was copied to set this up wait to be written.
+    os.sync()
     began = time.perf_counter()
     for at in range(0, len(batches), SUBMISSIONS_A_BLOCK):
         state = city.sequencer.state

@@ -164,8 +164,10 @@ class BenchCity:
             self.close()
         shutil.copytree(self._folder, folder)
         city = BenchCity(folder, self.workload, seed)
-        for _ in city.sequencer._recall().register.spans():
+        register = city.sequencer._recall().register
+        for _ in register.spans():
             pass
+        register.drain()
         return city
 
     def recorded(self) -> int:

@@ -24,8 +24,10 @@ alone and is in no proof.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
+from struct import Struct
 
 from chain.proofs import Absent, Free, Held, Inner, Leaf, Neighbour, Path, Present, Step
 from chain.spans import (
@@ -45,9 +47,10 @@ from chain.spans import (
 )
 from keys.errors import Fault, Usage
 
-PAGE_ITEMS_MAX = 40
+PAGE_ITEMS_MAX = 38
 ROOT_PAGE = 1
 PAGES_CACHED_MAX = 200_000
+PAGES_DECODED_MAX = 8_192
 
 ITEM_SIZE = 40
 _STUB = 0x80
@@ -80,14 +83,12 @@ class Page:
         count, rest = divmod(len(data), KEY_SIZE + ITEM_SIZE + 1 + HASH_SIZE)
         if rest:
             raise Fault("page-corrupt")
-        items = count * KEY_SIZE
-        commons = items + count * ITEM_SIZE
-        nodes = commons + count
+        columns = _columns(count).unpack(data)
         return cls(
-            [data[i : i + KEY_SIZE] for i in range(0, items, KEY_SIZE)],
-            [data[i : i + ITEM_SIZE] for i in range(items, commons, ITEM_SIZE)],
-            bytearray(data[commons:nodes]),
-            [data[i : i + HASH_SIZE] for i in range(nodes, len(data), HASH_SIZE)],
+            list(columns[:count]),
+            list(columns[count : 2 * count]),
+            bytearray(columns[2 * count]),
+            list(columns[2 * count + 1 :]),
         )
 
     def put(self, place: int, key: bytes, item: bytes) -> None:
@@ -200,15 +201,30 @@ class Page:
                 low = part
         key = keys[place]
         digest = _item_hash(key, items[place])
-        for bits, part, low, high in reversed(steps):
-            if high - low > 1:
+        steps.reverse()
+        for bits, part, low, high in steps:
+            count = high - low
+            if count > 2:
                 sibling = nodes[index(min(commons[low + 1 : high]), low + 1, high)]
+            elif count == 2:
+                sibling = nodes[low + 1]
             else:
                 sibling = _item_hash(keys[low], items[low])
-            pair = digest + sibling if place < part else sibling + digest
-            nodes[part] = digest = sha256(node_head(bits, key) + pair).digest()
+            if place < part:
+                digest = sha256(node_head(bits, key) + digest + sibling).digest()
+            else:
+                digest = sha256(node_head(bits, key) + sibling + digest).digest()
+            nodes[part] = digest
         self.touched[place] = 0
         return digest
+
+
+@lru_cache
+def _columns(count: int) -> Struct:
+    """The columns of a stored page of so many items."""
+    return Struct(
+        f"{KEY_SIZE}s" * count + f"{ITEM_SIZE}s" * count + f"{count}s" + f"{HASH_SIZE}s" * count
+    )
 
 
 def _item_hash(key: bytes, item: bytes) -> bytes:
@@ -241,11 +257,16 @@ class Register:
         read: Callable[[Sequence[int]], Mapping[int, bytes]] | None = None,
         next_page: int = ROOT_PAGE + 1,
         cached_max: int = PAGES_CACHED_MAX,
+        decoded_max: int = PAGES_DECODED_MAX,
     ) -> None:
         self._read = read or (lambda numbers: {})
         self._pages: dict[int, Page] = {}
+        # Most pages are kept as they are stored: a hundredth of the objects, and a heap full of
+        # small objects slows down all that allocates.
+        self._stored: dict[int, bytes] = {}
         self._changed: dict[int, Page | None] = {}
         self._cached_max = cached_max
+        self._decoded_max = decoded_max
         self.next_page = next_page
 
     # --- pages ---
@@ -254,7 +275,10 @@ class Register:
         missing = [number for number in numbers if number not in self._pages]
         if not missing:
             return
-        stored = self._read(missing)
+        stored = self._stored
+        unread = [number for number in missing if number not in stored]
+        if unread:
+            stored.update(self._read(unread))
         for number in missing:
             if number in stored:
                 page = Page.decode(stored[number])
@@ -276,15 +300,20 @@ class Register:
     def drain(self) -> dict[int, bytes | None]:
         """The pages changed since the last call, encoded; None for those to delete."""
         self.root()
-        drained = {
-            number: None if page is None else page.encode()
-            for number, page in self._changed.items()
-        }
+        drained: dict[int, bytes | None] = {}
+        for number, page in self._changed.items():
+            self._stored.pop(number, None)
+            drained[number] = None if page is None else page.encode()
+            if page is not None:
+                # Those that change are the last to be let go.
+                self._pages[number] = self._pages.pop(number)
         self._changed.clear()
-        if len(self._pages) > self._cached_max:
-            # What was read longest ago goes first; a dict keeps the order in which it was filled.
-            for number in list(self._pages)[: len(self._pages) - self._cached_max]:
-                del self._pages[number]
+        for number in _oldest(self._pages, self._decoded_max):
+            page = self._pages.pop(number)
+            if number not in self._stored:
+                self._stored[number] = page.encode()
+        for number in _oldest(self._stored, self._cached_max):
+            del self._stored[number]
         return drained
 
     # --- search ---
@@ -576,6 +605,11 @@ def _is_below(key: bytes, top: bytes, bits: int) -> bool:
         return False
     rest = bits & 7
     return not rest or (key[whole] ^ top[whole]) >> (8 - rest) == 0
+
+
+def _oldest(pages: Mapping[int, object], most: int) -> list[int]:
+    """The pages that came in longest ago, beyond so many: a dict keeps its order."""
+    return list(islice(pages, max(len(pages) - most, 0)))
 
 
 def _first(change: tuple[bytes, bytes | None]) -> bytes:

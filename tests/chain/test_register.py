@@ -429,12 +429,24 @@ def test_searching_reads_each_level_at_once() -> None:
 def test_pages_beyond_the_cache_are_read_again() -> None:
     spans = scattered(500)
     made, store = filled(spans)
-    made = Register(store.read, made.next_page, cached_max=3)
+    made = Register(store.read, made.next_page, cached_max=3, decoded_max=2)
     for _ in range(2):
         assert list(made.spans()) == sorted(spans)
         assert made.drain() == {}
     assert max(store.reads.values()) > 1
     assert made.root() == root_of(spans)
+
+
+def test_pages_let_go_in_memory_keep_what_changed_in_them() -> None:
+    spans = scattered(1_000)
+    made, store = filled(spans[:500])
+    made = Register(store.read, made.next_page, decoded_max=2)
+    for at in range(500, 1_000, 50):
+        made.change(spans[at : at + 50])
+        store.write(made.drain())
+        assert list(made.spans()) == sorted(spans[: at + 50])
+    assert made.root() == root_of(spans)
+    assert max(store.reads.values()) == 1
 
 
 @pytest.mark.parametrize("count", [5, 2_000])
