@@ -3,12 +3,14 @@
 from typing import Any
 
 from chain import merkle
+from chain.policies import Cosigners, WitnessPolicy
 from chain.proofs import Held
 from chain.reductions import Reduction
 from chain.register import Register
 from chain.spans import FOREVER, make_holder
 from chain.state import InForce, State
-from chain.store.ledger import Head, LedgerStore, Place, Snapshot
+from chain.store.ledger import LedgerStore
+from chain.store.snapshot import Head, Place, Snapshot
 from chain.tiles import TileTree
 from keys.errors import Fault, Usage
 from keys.notes import NoteKey
@@ -29,7 +31,7 @@ def prove_reduction(store: LedgerStore, leaf: bytes, *, disclose: bool = False) 
         place = proving.locate(make_holder("reduction", leaf))
         statement, reductions = proving.submission(place)
         reduction = reductions[place.position]
-        bundle = proving.common("reduction")
+        bundle = proving.common("reduction", place.index)
         bundle |= proving.submitted(place, statement)
         scenario = _at(proving.state.scenarios[reduction.scenario], reduction.day)
         methodology = _at(proving.state.methodologies[scenario.document.methodology], reduction.day)
@@ -71,7 +73,7 @@ def prove_span(store: LedgerStore, line: bytes, start: int) -> dict[str, Any]:
         place = proving.locate(held.span.holder)
         statement, reductions = proving.submission(place)
         return {
-            **proving.common("span"),
+            **proving.common("span", place.index),
             **proving.submitted(place, statement),
             "leaf": {
                 "position": place.position,
@@ -86,7 +88,10 @@ def prove_free(store: LedgerStore, line: bytes, start: int, end: int) -> dict[st
     """The bundle of a stretch that no span overlaps; raises `Usage` if one does."""
     with store.snapshot() as snapshot:
         proving = _Proving(store, snapshot)
-        return {**proving.common("free"), "free": proving.register.free(line, start, end).as_json()}
+        return {
+            **proving.common("free", proving.head.size - 1),
+            "free": proving.register.free(line, start, end).as_json(),
+        }
 
 
 def merkletools_proof(store: LedgerStore, leaf: bytes) -> dict[str, Any]:
@@ -109,17 +114,36 @@ def merkletools_proof(store: LedgerStore, leaf: bytes) -> dict[str, Any]:
     }
 
 
-def policy_text(origin: str, log: PublicKey) -> str:
-    """A trust policy to start from: the log's key, no quorum yet."""
-    vkey = NoteKey(origin, log, cosigner=False).vkey
-    return f"log {vkey}\nquorum none\n"
+def policy_text(origin: str, log: PublicKey, policy: WitnessPolicy | None = None) -> str:
+    """The trust policy (`verifier.policy`) of a log by its key and the witness policy in force.
+
+    Without one it is a policy to start from: the log's key, no quorum yet.
+    """
+    lines, quorum = [f"log {NoteKey(origin, log, cosigner=False).vkey}"], "none"
+    if policy is not None:
+        lines += _group("auditors", policy.auditors)
+        lines += _group("witnesses", policy.witnesses)
+        quorum = "auditors"
+        if policy.witnesses.quorum:
+            lines.append("group both all auditors witnesses")
+            quorum = "both"
+    return "\n".join([*lines, f"quorum {quorum}", ""])
+
+
+def _group(name: str, cosigners: Cosigners) -> list[str]:
+    """The lines of cosigners, and of their group where any of them are needed."""
+    lines = [f"witness {key.name} {key.vkey}" for key in cosigners.keys]
+    if cosigners.quorum:
+        members = " ".join(key.name for key in cosigners.keys)
+        lines.append(f"group {name} {cosigners.quorum} {members}")
+    return lines
 
 
 class _Proving:
     """One snapshot of a ledger, opened for proofs."""
 
     def __init__(self, store: LedgerStore, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+        self._store, self._snapshot = store, snapshot
         head, state = snapshot.head(), snapshot.state()
         if head is None or state is None:
             raise Usage("genesis-missing")
@@ -136,7 +160,7 @@ class _Proving:
 
     def submission(self, place: Place) -> tuple[Statement, list[Reduction]]:
         statement = self._snapshot.statement(place.index)
-        return statement, self._snapshot.reductions(bytes.fromhex(statement.body["root"]))
+        return statement, self._store.reductions(bytes.fromhex(statement.body["root"]))
 
     def logged(self, index: int, statement: Statement) -> dict[str, Any]:
         path = self._tree.inclusion(index, self.head.size)
@@ -146,8 +170,8 @@ class _Proving:
             "path": [h.hex() for h in path],
         }
 
-    def common(self, kind: str) -> dict[str, Any]:
-        """What every bundle has."""
+    def common(self, kind: str, index: int) -> dict[str, Any]:
+        """What every bundle has; ``index``: the log index in question."""
         classes = self.state.classes
         last = self.head.size - 1
         return {
@@ -156,7 +180,7 @@ class _Proving:
             "checkpoint": self.head.checkpoint.decode(),
             "genesis": self.logged(0, self._snapshot.statement(0)),
             "seal": self.logged(last, self._snapshot.statement(last)),
-            "rules": self.register.held(classes.line("rules", []), 0).as_json(),
+            "rules": self._covering(classes.line("rules", []), index).as_json(),
             "classes": {
                 "document": classes.document.decode(),
                 "held": self.register.held(

@@ -34,14 +34,15 @@ from chain.sequencer import Answer, Sequencer
 from chain.spans import make_holder
 from chain.state import State
 from chain.store.database import open_engine
-from chain.store.ledger import Head, LedgerStore, Place, Snapshot, open_store
+from chain.store.ledger import LedgerStore, open_store
+from chain.store.snapshot import Head, Place, Snapshot
 from keys import signer
 from keys.catalogue import LANGUAGES, text
 from keys.errors import Conflict, NotAllowed, Refusal, Unreadable, Usage
 from keys.signer import KeySigner
 from keys.statements import Statement, sign_statement
 from keys.strict import parse_hex
-from keys.suites import PublicKey
+from keys.suites import ED25519, PublicKey
 
 PASSPHRASE = "TALLY_PASSPHRASE"
 PLAIN_WIDTH = 200
@@ -178,15 +179,15 @@ class Session:
             raise Unreadable("key-missing", path=str(path), name=path.name.split(".pem")[0])
         return signer.load(path, self.passphrase(path))
 
-    def new_key(self, path: Path) -> KeySigner:
-        """A new key, kept in a new file; raises `Usage`."""
+    def new_key(self, path: Path, suite: str = ED25519.name) -> KeySigner:
+        """A new key of a suite, kept in a new file; raises `Usage`, `Malformed`."""
         if path.exists():
             raise Usage("key-file-exists", path=str(path))
+        made = signer.generate(suite)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise Usage("key-file-unwritable", path=str(path), reason=error.strerror) from error
-        made = signer.generate()
         signer.save(made, path, self.passphrase(path, new=True))
         return made
 
@@ -272,8 +273,12 @@ class Ledger:
         return self.session.load_key(path)
 
     def sequencer(self) -> Sequencer:
-        """The one that seals, with the operator's key."""
-        return Sequencer(self.store, self.signer(self.operator))
+        """The one that seals, with the operator's key, and the one that is to follow it."""
+        signers = [self.signer(self.operator)]
+        waiting = self.key_path(self.operator, waiting=True)
+        if waiting.is_file():
+            signers.append(self.session.load_key(waiting))
+        return Sequencer(self.store, *signers)
 
     def sign(self, kind: str, issuer: str, subject: str, body: dict[str, Any]) -> Statement:
         """A statement for this ledger by ``issuer``."""
@@ -321,4 +326,4 @@ class Ledger:
         if place is None:
             raise Usage("reduction-unknown")
         root = bytes.fromhex(snapshot.statement(place.index).body["root"])
-        return place, snapshot.reductions(root)[place.position]
+        return place, self.store.reductions(root)[place.position]

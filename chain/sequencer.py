@@ -29,15 +29,9 @@ from chain.register import ROOT_PAGE, Register
 from chain.rules import Effects, Entry, Refused, apply, check_signed, void_list
 from chain.spans import FOREVER, Span
 from chain.state import State
-from chain.store.ledger import (
-    Block,
-    Head,
-    LedgerStore,
-    Pending,
-    activities_path,
-    reductions_path,
-)
-from keys.errors import Conflict, Fault, Malformed, Refusal, Usage
+from chain.store.ledger import Block, LedgerStore, activities_path, reductions_path
+from chain.store.snapshot import Head, Pending, Snapshot
+from keys.errors import Conflict, Fault, Malformed, NotAllowed, Refusal, Usage
 from keys.signer import Signer
 from keys.statements import Statement, parse_statement
 from keys.strict import parse_json
@@ -94,11 +88,15 @@ class _Memory:
 
 
 class Sequencer:
-    """Seals blocks of one ledger.  ``signer`` holds the operator's key."""
+    """Seals blocks of one ledger.
 
-    def __init__(self, store: LedgerStore, signer: Signer) -> None:
+    ``signers`` hold the operator's keys: the one in force, and any that is to follow it, so that
+    governance may rotate the key between two statements of a block.
+    """
+
+    def __init__(self, store: LedgerStore, *signers: Signer) -> None:
         self.store = store
-        self._signer = signer
+        self._signers = {signer.public.kid: signer for signer in signers}
         self._memory: _Memory | None = None
         # Reductions that this process admitted itself need not be read again from their file.
         self._reductions: OrderedDict[bytes, Sequence[Reduction]] = OrderedDict()
@@ -203,7 +201,8 @@ class Sequencer:
             raise Fault("genesis-missing")
         time = max(time, state.time)
         root = draft.view.root()
-        seal = make_seal(state, self._signer, root, time)
+        signer = self._signer(state)
+        seal = make_seal(state, signer, root, time)
         draft.accept(Entry(seal), apply(state, Entry(seal), draft.view))
         memory = draft.memory
         frontier = memory.frontier.append(leaf_hashes([s.data for s in draft.statements]))
@@ -216,8 +215,8 @@ class Sequencer:
             seal=seal.id,
             register_root=root,
             frontier=frontier,
-            checkpoint=make_checkpoint(origin, frontier, self._signer),
-            receipt_signature=sign_tree(self._signer, origin, frontier.size, frontier.root()),
+            checkpoint=make_checkpoint(origin, frontier, signer),
+            receipt_signature=sign_tree(signer, origin, frontier.size, frontier.root()),
             next_page=memory.register.next_page,
             recorded=memory.recorded + len(draft.recorded) - len(draft.voided),
             refused=memory.refused + len(draft.refusals),
@@ -241,6 +240,15 @@ class Sequencer:
         )
         self.store.publish()
         return head
+
+    def _signer(self, state: State) -> Signer:
+        """Who signs the next statement for the operator; raises `NotAllowed`."""
+        operator = state.participants[state.genesis.operator]
+        key = operator.key_at(state.index)
+        signer = self._signers.get(key.public.kid) if key is not None else None
+        if signer is None:
+            raise NotAllowed("seal-key-missing", participant=operator.id, index=state.index)
+        return signer
 
     def entry(self, statement: Statement) -> Entry:
         """A statement with the reductions that it names, from their files."""
@@ -295,11 +303,15 @@ class Sequencer:
 
         Raises the `Refusal` with which the rules refused it, or `Usage` if it is not known here.
         """
-        return answer(self.store, statement.id, self._signer.public)
+        publics = [signer.public for signer in self._signers.values()]
+        return answer(self.store, statement.id, publics)
 
 
-def answer(store: LedgerStore, identity: bytes, public: PublicKey) -> Answer | None:
-    """What became of the statement with this id; see `Sequencer.answer`."""
+def answer(store: LedgerStore, identity: bytes, publics: Sequence[PublicKey]) -> Answer | None:
+    """What became of the statement with this id; see `Sequencer.answer`.
+
+    ``publics``: keys of the operator that are at hand, which saves looking up the block's own.
+    """
     with store.snapshot() as snapshot:
         found = snapshot.find(identity)
         if found is None:
@@ -320,14 +332,20 @@ def answer(store: LedgerStore, identity: bytes, public: PublicKey) -> Answer | N
                 platforms[refused.met.holder] = snapshot.statement(place.index).issuer
         origin = snapshot.origin()
         seal = snapshot.statement(block.size - 1)
-        state = snapshot.state() if seal.kid != public.kid else None
-        if state is not None:
-            # The operator's key has been rotated since: the block's receipts are by the old one.
-            then = state.participants[state.genesis.operator].key_at(block.size - 1)
-            public = then.public if then is not None else public
+        at_hand = next((public for public in publics if public.kid == seal.kid), None)
+        public = at_hand or _key_of(snapshot, seal)
     path = store.tree(block.size).inclusion(index, block.size)
     receipt = make_receipt(public, origin, block.size, index, path, block.receipt_signature)
     return Answer(index, height, receipt, MappingProxyType(refusals), platforms)
+
+
+def _key_of(snapshot: Snapshot, seal: Statement) -> PublicKey:
+    """The key that signed a seal of the log, which the operator may have had long ago."""
+    state = snapshot.state()
+    if state is None:
+        raise Fault("genesis-missing")
+    keys = state.participants[seal.issuer].keys
+    return next(key.public for key in keys if key.public.kid == seal.kid)
 
 
 class _Draft:

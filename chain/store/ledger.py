@@ -13,77 +13,26 @@ function does what is left to do, and does nothing twice.
 import contextlib
 import fcntl
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Engine,
-    Insert,
-    Row,
-    Table,
-    bindparam,
-    delete,
-    func,
-    insert,
-    null,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Engine, Insert, Table, bindparam, delete, insert, null, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chain.merkle import Frontier
 from chain.reductions import Reduction, parse_reductions, split_reductions
-from chain.register import Register
-from chain.rules import Entry, Refused, apply
-from chain.spans import FOREVER, Span
-from chain.state import State
+from chain.rules import Refused
+from chain.spans import Span
 from chain.store import tables
 from chain.store.database import migrate, open_engine, sqlite_url
 from chain.store.files import Files, System
+from chain.store.snapshot import Head, Snapshot
 from chain.tiles import DirectoryReader, TileTree, new_tiles
-from keys.errors import Fault, Unreadable, Usage
+from keys.errors import Fault, Unreadable
 from keys.notes import parse_checkpoint, parse_note
-from keys.statements import Statement, parse_statement
+from keys.statements import Statement
 
 CHECKPOINT = "checkpoint"
-_GOVERNANCE = ("genesis", "proposal", "approval")
-_IN_MAX = 500
-_PUBLISH_ENTRIES_MAX = 65_536
-
-
-class Head(NamedTuple):
-    """The last block."""
-
-    height: int
-    size: int
-    time: int
-    seal: bytes
-    register_root: bytes
-    frontier: Frontier
-    checkpoint: bytes
-    receipt_signature: bytes
-    next_page: int
-    recorded: int
-    refused: int
-    grams: int
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a reduction stands: its submission's log index, its position, and if it is voided."""
-
-    index: int
-    position: int
-    voided: int | None
-
-
-class Pending(NamedTuple):
-    """An admitted statement that waits for a block."""
-
-    number: int
-    data: bytes
 
 
 @dataclass(frozen=True)
@@ -104,225 +53,6 @@ class Block:
     """Numbers of the pending statements that are in the block."""
     refused: Sequence[tuple[int, str]]
     """Pending statements that the rules refused: number, and the refusal as JSON."""
-
-
-class _Replay:
-    """A view for replaying governance, which asks nothing of the register."""
-
-    def seen(self, identity: bytes) -> bool:
-        return False
-
-    def overlapping(
-        self, wanted: Sequence[tuple[bytes, int, int]], most: int = FOREVER
-    ) -> list[list[Span]]:
-        raise Fault("replay-register")
-
-    def root(self) -> bytes:
-        raise Fault("replay-register")
-
-
-class Snapshot:
-    """The ledger as of one block, read in one transaction; close it soon."""
-
-    def __init__(self, store: "LedgerStore", connection: Connection) -> None:
-        self._store = store
-        self._connection = connection
-
-    def head(self) -> Head | None:
-        """The last block, or None before the first."""
-        row = self._connection.execute(
-            select(tables.block).order_by(tables.block.c.height.desc()).limit(1)
-        ).first()
-        return _head(row) if row is not None else None
-
-    def block(self, height: int) -> Head:
-        """A block by its height; raises `Usage`."""
-        row = self._connection.execute(
-            select(tables.block).where(tables.block.c.height == height)
-        ).first()
-        if row is None:
-            raise Usage("block-unknown", height=height)
-        return _head(row)
-
-    def state(self) -> State | None:
-        """What the rules know: the fold of governance, and the position of the log."""
-        head = self.head()
-        if head is None:
-            return None
-        statement, block = tables.statement, tables.block
-        before = block.alias()
-        rows = self._connection.execute(
-            select(statement.c.index, statement.c.data, before.c.time)
-            .join_from(statement, before, before.c.height == statement.c.height - 1, isouter=True)
-            .where(statement.c.kind.in_(_GOVERNANCE))
-            .order_by(statement.c.index)
-        )
-        state: State | None = None
-        for index, data, time in rows:
-            if state is not None:
-                state = _at(state, index=index, time=state.time if time is None else time)
-            state = apply(state, Entry(parse_statement(data)), _Replay()).state
-        if state is None:
-            raise Fault("genesis-missing")
-        return _at(state, index=head.size, time=head.time, height=head.height, previous=head.seal)
-
-    def origin(self) -> str:
-        """The log's origin, from its genesis."""
-        return str(self.statement(0).body["origin"])
-
-    def register(self) -> Register:
-        """The register as of this block, for proofs."""
-        head = self.head()
-        return Register(self.pages, head.next_page if head else 2)
-
-    def pages(self, numbers: Sequence[int]) -> dict[int, bytes]:
-        """Stored pages of the register, those that exist."""
-        page = tables.page
-        found: dict[int, bytes] = {}
-        for at in range(0, len(numbers), _IN_MAX):
-            wanted = page.c.number.in_(numbers[at : at + _IN_MAX])
-            for number, data in self._connection.execute(
-                select(page.c.number, page.c.data).where(wanted)
-            ):
-                found[number] = data
-        return found
-
-    def statement(self, index: int) -> Statement:
-        """An entry of the log; raises `Usage`."""
-        data = self._connection.scalar(
-            select(tables.statement.c.data).where(tables.statement.c.index == index)
-        )
-        if data is None:
-            raise Usage("statement-unknown", index=index)
-        return parse_statement(data)
-
-    def find(self, identity: bytes) -> tuple[int, int] | None:
-        """(index, height) of the statement with this id."""
-        statement = tables.statement
-        row = self._connection.execute(
-            select(statement.c.index, statement.c.height).where(statement.c.id == identity)
-        ).first()
-        return (row[0], row[1]) if row is not None else None
-
-    def height_of(self, index: int) -> int:
-        """The height of the block that holds an entry; raises `Usage`."""
-        height = self._connection.scalar(
-            select(tables.statement.c.height).where(tables.statement.c.index == index)
-        )
-        if height is None:
-            raise Usage("statement-unknown", index=index)
-        return int(height)
-
-    def known(self, identities: Sequence[bytes]) -> set[bytes]:
-        """Those of the statement ids that are in the log."""
-        found: set[bytes] = set()
-        for at in range(0, len(identities), _IN_MAX):
-            wanted = tables.statement.c.id.in_(identities[at : at + _IN_MAX])
-            found.update(self._connection.scalars(select(tables.statement.c.id).where(wanted)))
-        return found
-
-    def block_statements(self, height: int) -> list[tuple[int, str, str]]:
-        """(index, kind, issuer) of the statements of a block."""
-        statement = tables.statement
-        rows = self._connection.execute(
-            select(statement.c.index, statement.c.kind, statement.c.issuer)
-            .where(statement.c.height == height)
-            .order_by(statement.c.index)
-        )
-        return [(row[0], row[1], row[2]) for row in rows]
-
-    def locate(self, holder: bytes) -> Place | None:
-        """Where the reduction with this holder stands."""
-        reduction = tables.reduction
-        row = self._connection.execute(
-            select(reduction.c.index, reduction.c.position, reduction.c.voided).where(
-                reduction.c.holder == holder
-            )
-        ).first()
-        return Place(*row) if row is not None else None
-
-    def live(self, holders: Sequence[bytes]) -> dict[bytes, Place]:
-        """Where those of the holders stand whose reductions are recorded and not voided."""
-        reduction = tables.reduction
-        found: dict[bytes, Place] = {}
-        for at in range(0, len(holders), _IN_MAX):
-            wanted = reduction.c.holder.in_(holders[at : at + _IN_MAX])
-            rows = self._connection.execute(
-                select(reduction.c.holder, reduction.c.index, reduction.c.position).where(
-                    wanted, reduction.c.voided.is_(None)
-                )
-            )
-            found.update((holder, Place(index, position, None)) for holder, index, position in rows)
-        return found
-
-    def refusals(self, index: int) -> dict[int, Refused]:
-        """The reductions of a submission that were refused, by their position."""
-        rows = self._connection.execute(
-            select(tables.refusal)
-            .where(tables.refusal.c.index == index)
-            .order_by(tables.refusal.c.position)
-        )
-        made: dict[int, Refused] = {}
-        for row in rows:
-            met = None
-            if row.line is not None:
-                met = Span(row.line, row.start, row.end, row.holder)
-            made[row.position] = Refused(row.code, row.claim, met, row.day)
-        return made
-
-    def pending(self, limit: int) -> list[Pending]:
-        """Admitted statements that wait for a block, in the order in which they came."""
-        pending = tables.pending
-        rows = self._connection.execute(
-            select(pending.c.number, pending.c.data)
-            .where(pending.c.refusal.is_(None))
-            .order_by(pending.c.number)
-            .limit(limit)
-        )
-        return [Pending(*row) for row in rows]
-
-    def waiting(self, identity: bytes) -> str | None:
-        """None if a statement is not pending; "" if it waits; its refusal, as JSON."""
-        pending = tables.pending
-        row = self._connection.execute(
-            select(pending.c.refusal).where(pending.c.id == identity)
-        ).first()
-        return None if row is None else row[0] or ""
-
-    def pending_count(self) -> int:
-        """How many admitted statements wait for a block."""
-        pending = tables.pending
-        return (
-            self._connection.scalar(
-                select(func.count()).select_from(pending).where(pending.c.refusal.is_(None))
-            )
-            or 0
-        )
-
-    def entries(self, start: int, end: int) -> list[bytes]:
-        """The bytes of the log's entries ``start`` to ``end``."""
-        statement = tables.statement
-        return list(
-            self._connection.scalars(
-                select(statement.c.data)
-                .where(statement.c.index >= start, statement.c.index < end)
-                .order_by(statement.c.index)
-            )
-        )
-
-    def first_block_after(self, size: int) -> Head | None:
-        """The first block that ends beyond ``size``."""
-        row = self._connection.execute(
-            select(tables.block)
-            .where(tables.block.c.size > size)
-            .order_by(tables.block.c.height)
-            .limit(1)
-        ).first()
-        return _head(row) if row is not None else None
-
-    def reductions(self, root: bytes) -> list[Reduction]:
-        """The reductions of a submission, from its file."""
-        return self._store.reductions(root)
 
 
 class LedgerStore:
@@ -347,7 +77,7 @@ class LedgerStore:
         if self.engine.dialect.name == "postgresql":
             options["isolation_level"] = "REPEATABLE READ"
         with self.engine.connect().execution_options(**options) as connection:
-            yield Snapshot(self, connection)
+            yield Snapshot(connection)
 
     # --- reductions and activities ---
 
@@ -548,16 +278,6 @@ def open_store(folder: Path, url: str | None = None, system: System | None = Non
     store = LedgerStore(folder, open_engine(url) if url else None, system)
     store.prepare()
     return store
-
-
-def _head(row: Row[Any]) -> Head:
-    values = row._mapping
-    given: dict[str, Any] = {name: values[name] for name in Head._fields}
-    return Head(**{**given, "frontier": Frontier.from_bytes(values["frontier"])})
-
-
-def _at(state: State, **position: Any) -> State:
-    return replace(state, **position)
 
 
 def _met(span: Span | None) -> dict[str, object]:
