@@ -10,7 +10,7 @@ Its payload, all of which is fixed for ever or changes only by governance::
     acceptance_days  for how many days after it a day stays open at least
     unit_grams       grams in a unit that can be traded
     threshold        how many governors must approve a proposal
-    rules            version of the rules
+    rules            version of the rules that the ledger begins with
     classes          the registry of classes, as text (`chain.classes`)
     actions          founding actions (`chain.governance`): at least the operator, a governor
 
@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
-from chain.rules import RULES_VERSION
+from chain.state import RULES_VERSION
 from keys.participants import Role
 from keys.signer import Signer
 from keys.statements import Statement, sign_statement
@@ -83,6 +83,7 @@ def make_genesis(
     acceptance_days: int = ACCEPTANCE_DAYS,
     unit_grams: int = UNIT_GRAMS,
     classes: bytes | None = None,
+    rules: int = RULES_VERSION,
 ) -> Statement:
     """Sign the genesis of a new ledger; ``actions`` enrol at least the operator and a governor."""
     body = {
@@ -94,7 +95,7 @@ def make_genesis(
         "acceptance_days": acceptance_days,
         "unit_grams": unit_grams,
         "threshold": threshold,
-        "rules": RULES_VERSION,
+        "rules": rules,
         "classes": (classes or default_classes()).decode(),
         "actions": list(actions),
     }

@@ -12,12 +12,17 @@ a JSON object with the field ``action``::
     classes      document, consumes                   the registry of classes, or its issuers
     methodology  document, from, [consumes]           a version, in force from a day on
     scenario     document, [from], [consumes]         a definition, for its crediting period
+    policy       document, [consumes]                 whose cosignatures make a checkpoint final
+    rules        version, consumes                    a later version of the rules
+    threshold    governors, instead_of                how many governors must approve
 
 ``consumes`` names the holder of the span that the action changes; ``at`` is the log index at which
-a span ends, by default the one after the enacting statement, never one before it.  Documents stand
-in the JSON as text, so that their bytes are what was signed.  A methodology is in force from a day
-after its publication, except in the genesis, before which nothing can have been recorded; no
-document changes for a day on which something can have been recorded (`State.last_day`).
+a span ends, by default the one after the enacting statement, never one before it.  The threshold
+stands on no line, since no bundle speaks of it; ``instead_of`` names the one that it replaces.
+Documents stand in the JSON as text, so that their bytes are what was signed.  Classes, policy and
+rules are in force from the next index.  A methodology is in force from a day after its publication,
+except in the genesis, before which nothing can have been recorded; no document changes for a day on
+which something can have been recorded (`State.last_day`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -26,9 +31,10 @@ from typing import Any
 
 from chain.classes import Classes, LineClass
 from chain.methodologies import Methodology
+from chain.policies import WitnessPolicy
 from chain.scenarios import Scenario
 from chain.spans import FOREVER, Span, make_holder
-from chain.state import InForce, State
+from chain.state import RULES_VERSION, InForce, State, rules_holder
 from keys.errors import Conflict, Malformed, NotAllowed
 from keys.participants import Participant, Role, key_holder, role_holder
 from keys.strict import FieldTypes, fields, parse_date, parse_hex
@@ -54,6 +60,11 @@ class Draft:
         """Enter a span, or move the end of the one that starts there."""
         span = Span(self.state.classes.line(name, parts), start, end, holder)
         self.put[span.key] = span
+
+    def succeed(self, name: str, since: int, old: bytes, new: bytes) -> None:
+        """On a line without parts, end what is in force at the next index, where ``new`` begins."""
+        self.claim(name, [], since, self.next_index, old)
+        self.claim(name, [], self.next_index, FOREVER, new)
 
     def participant(self, name: str) -> Participant:
         """An enrolled participant; raises `NotAllowed`."""
@@ -153,7 +164,8 @@ def _withdraw(draft: Draft, given: Mapping[str, Any]) -> None:
 def _classes(draft: Draft, given: Mapping[str, Any]) -> None:
     old = draft.state.classes
     new = Classes(given["document"].encode(), draft.state.calendar)
-    _consumes(given, make_holder("classes", old.document))
+    holder = make_holder("classes", old.document)
+    _consumes(given, holder)
     for known in old.all:
         kept = new.by_number.get(known.number)
         # What was recorded stays possible: the longest span may grow, and not shrink.
@@ -161,8 +173,8 @@ def _classes(draft: Draft, given: Mapping[str, Any]) -> None:
             raise Conflict("class-changed", name=known.name)
         if not new.issuers.get(known.name, frozenset()) >= old.issuers.get(known.name, frozenset()):
             raise Conflict("class-changed", name=known.name)
-    start = draft.state.classes_since
-    draft.claim("classes", [], start, draft.next_index, make_holder("classes", old.document))
+    since = draft.state.classes_since
+    draft.succeed("classes", since, holder, make_holder("classes", new.document))
     # What is in force is read again, so that an issuer who was added counts from here on.
     methodologies = {
         name: tuple(
@@ -173,7 +185,6 @@ def _classes(draft: Draft, given: Mapping[str, Any]) -> None:
     draft.state = replace(
         draft.state, classes=new, classes_since=draft.next_index, methodologies=methodologies
     )
-    draft.claim("classes", [], draft.next_index, FOREVER, make_holder("classes", new.document))
 
 
 def _fixed(of: LineClass) -> tuple[object, ...]:
@@ -231,6 +242,36 @@ def _supersede(
     return (*versions, InForce(start, end, made))
 
 
+def _policy(draft: Draft, given: Mapping[str, Any]) -> None:
+    state = draft.state
+    new = WitnessPolicy(given["document"].encode())
+    if state.policy is None:
+        draft.claim("policy", [], draft.next_index, FOREVER, new.holder)
+    else:
+        _consumes(given, state.policy.holder)
+        draft.succeed("policy", state.policy_since, state.policy.holder, new.holder)
+    draft.state = replace(state, policy=new, policy_since=draft.next_index)
+
+
+def _rules(draft: Draft, given: Mapping[str, Any]) -> None:
+    state, version = draft.state, given["version"]
+    if not state.rules < version <= RULES_VERSION:
+        raise NotAllowed("rules-version", version=version, last=state.rules, newest=RULES_VERSION)
+    holder = rules_holder(state.rules)
+    _consumes(given, holder)
+    draft.succeed("rules", state.rules_since, holder, rules_holder(version))
+    draft.state = replace(state, rules=version, rules_since=draft.next_index)
+
+
+def _threshold(draft: Draft, given: Mapping[str, Any]) -> None:
+    state, governors = draft.state, given["governors"]
+    if given["instead_of"] != state.threshold:
+        raise Conflict("threshold-differs", expected=state.threshold)
+    if not 1 <= governors <= len(state.governors):
+        raise NotAllowed("threshold-bounds", threshold=governors, most=len(state.governors))
+    draft.state = replace(state, threshold=governors)
+
+
 def _consumes(given: Mapping[str, Any], holder: bytes) -> None:
     """An action names the holder whose span it changes, so that it cannot be replayed later."""
     named = given.get("consumes")
@@ -266,4 +307,7 @@ ACTIONS: Mapping[str, tuple[Callable[[Draft, Mapping[str, Any]], None], FieldTyp
     "classes": (_classes, {"action": str, "document": str, "consumes": str}, {}),
     "methodology": (_methodology, {"action": str, "document": str, "from": str}, {"consumes": str}),
     "scenario": (_scenario, {"action": str, "document": str}, {"from": str, "consumes": str}),
+    "policy": (_policy, {"action": str, "document": str}, {"consumes": str}),
+    "rules": (_rules, {"action": str, "version": int, "consumes": str}, {}),
+    "threshold": (_threshold, {"action": str, "governors": int, "instead_of": int}, {}),
 }

@@ -1,4 +1,4 @@
-"""The rules of the ledger, version 1: one pure function from a state and an entry to its effects.
+"""The rules of the ledger: one pure function from a state and an entry to its effects.
 
 `apply` has no clock, no database and no network; the sequencer, an audit and an auditor call it
 alike, and a replay gives the same effects.  Time is the time of the last seal.
@@ -19,6 +19,13 @@ that one of the issuer's roles may sign.  Then, by kind:
   platform that submitted them, by a governor or by a verifier.
 * **seal** ends a block: the operator's word on the height, the time (never earlier than the
   last), the seal before, and the register's root.
+
+The rules have versions, and `State.rules` is the one that judges the next statement: the genesis
+names the first, and the action ``rules`` puts a later one in force from the next index.  Version 2
+adds to version 1 that the actions of an approval leave as many governors as the threshold asks
+for, with a key and the role without an end.  A further version raises `RULES_VERSION`, and asks
+``state.rules >= 3`` where it differs; what an earlier one decides never changes, since every
+replay decides it again.
 """
 
 from bisect import bisect_left, insort
@@ -34,13 +41,11 @@ from chain.governance import enact, read_actions
 from chain.methodologies import Methodology
 from chain.reductions import SUBMISSION_COUNT_MAX, Claim, Reduction, total_grams
 from chain.spans import FOREVER, Span, make_holder
-from chain.state import Genesis, Proposal, State, View
-from keys.errors import Conflict, Malformed, NotAllowed, VerificationError
+from chain.state import RULES_VERSION, Genesis, Proposal, State, View, rules_holder
+from keys.errors import Conflict, Fault, Malformed, NotAllowed, VerificationError
 from keys.participants import Role
 from keys.statements import Statement
 from keys.strict import DAY_MAX, dump_date, fields, parse_date, parse_hex
-
-RULES_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,35 @@ def apply(state: State | None, entry: Entry, view: View) -> Effects:
     return replace(effects, state=replace(effects.state, index=state.index + 1))
 
 
+GOVERNANCE_KINDS = ("genesis", "proposal", "approval")
+
+
+def replay_governance(state: State | None, statement: Statement, index: int, time: int) -> State:
+    """The state after a genesis, proposal or approval that stands in the log at ``index``.
+
+    ``time``: of the last seal before it.  What governance decides is a fold over these alone: it
+    asks nothing of the register.
+    """
+    if state is not None:
+        state = replace(state, index=index, time=time)
+    return apply(state, Entry(statement), _Accepted()).state
+
+
+class _Accepted:
+    """A view for statements that the log holds, and so has not seen twice."""
+
+    def seen(self, identity: bytes) -> bool:
+        return False
+
+    def overlapping(
+        self, wanted: Sequence[tuple[bytes, int, int]], most: int = FOREVER
+    ) -> list[list[Span]]:
+        raise Fault("replay-register")
+
+    def root(self) -> bytes:
+        raise Fault("replay-register")
+
+
 def check_signed(state: State, statement: Statement) -> None:
     """Raise `NotAllowed` unless the statement may stand at the next index, by who signed it."""
     if statement.audience != state.genesis.id:
@@ -132,8 +166,10 @@ def _genesis(statement: Statement) -> Effects:
             "actions": list,
         },
     )
-    if body["format"] != 1 or body["rules"] != RULES_VERSION:
+    if body["format"] != 1:
         raise Malformed("format-unknown", where="genesis", format=body["format"])
+    if not 1 <= body["rules"] <= RULES_VERSION:
+        raise Malformed("rules-version", version=body["rules"], last=0, newest=RULES_VERSION)
     offset = body["utc_offset"]
     if (
         abs(offset) > OFFSET_SECONDS_MAX
@@ -155,7 +191,14 @@ def _genesis(statement: Statement) -> Effects:
         statement.issuer,
     )
     classes = Classes(body["classes"].encode(), calendar)
-    state = State(genesis, classes, body["threshold"], time=body["time"], closed_until=first_day)
+    state = State(
+        genesis,
+        classes,
+        body["threshold"],
+        body["rules"],
+        time=body["time"],
+        closed_until=first_day,
+    )
     state, put = enact(state, read_actions(body["actions"]), founding=True)
     _check_issuer(state, statement)
     # Checkpoints are signed in its name.
@@ -168,13 +211,8 @@ def _genesis(statement: Statement) -> Effects:
         put.append(books)
     document = state.classes.document
     put.append(Span(classes.line("classes", []), 0, FOREVER, make_holder("classes", document)))
-    put.append(Span(classes.line("rules", []), 0, FOREVER, rules_holder(RULES_VERSION)))
+    put.append(Span(classes.line("rules", []), 0, FOREVER, rules_holder(state.rules)))
     return Effects(replace(state, index=1), put)
-
-
-def rules_holder(version: int) -> bytes:
-    """What stands on the line "rules" while ``version`` is in force."""
-    return make_holder("rules", version.to_bytes(8))
 
 
 def _proposal(state: State, entry: Entry, view: View) -> Effects:
@@ -183,8 +221,7 @@ def _proposal(state: State, entry: Entry, view: View) -> Effects:
     if body["format"] != 1:
         raise Malformed("format-unknown", where="proposal", format=body["format"])
     proposal = Proposal(read_actions(body["actions"]), statement.expires)
-    waiting = {k: p for k, p in state.proposals.items() if p.expires > state.time}
-    return Effects(replace(state, proposals={**waiting, statement.id: proposal}))
+    return Effects(replace(state, proposals={**state.waiting, statement.id: proposal}))
 
 
 def _approval(state: State, entry: Entry, view: View) -> Effects:
@@ -193,23 +230,30 @@ def _approval(state: State, entry: Entry, view: View) -> Effects:
         raise Malformed("format-unknown", where="approval", format=body["format"])
     name = parse_hex(body["proposal"], 32)
     proposal = state.proposals.get(name)
-    if proposal is None or proposal.expires <= state.time:
+    if proposal is None:
         raise Conflict("proposal-unknown", proposal=name.hex())
+    if name not in state.waiting:
+        raise Conflict("proposal-expired", proposal=name.hex(), expires=proposal.expires)
     if entry.statement.issuer in proposal.approved_by:
         raise Conflict("approval-twice", participant=entry.statement.issuer)
     approved_by = proposal.approved_by | {entry.statement.issuer}
     # A governor who has lost the role since no longer counts.
     counted = [g for g in approved_by if state.participants[g].has_role(Role.GOVERNOR, state.index)]
     if len(counted) < state.threshold:
-        waiting = {**state.proposals, name: replace(proposal, approved_by=approved_by)}
-        return Effects(replace(state, proposals=waiting))
-    state, put = enact(state, proposal.actions)
+        changed = replace(proposal, approved_by=approved_by)
+        return Effects(replace(state, proposals={**state.waiting, name: changed}))
+    after, put = enact(state, proposal.actions)
     # Without a seal no block could ever hold this decision, nor anything after it.
-    operator = state.participants[state.genesis.operator]
+    operator = after.participants[after.genesis.operator]
     if operator.key_at(FOREVER - 1) is None or not operator.may("seal", FOREVER - 1):
         raise NotAllowed("operator-needed", participant=operator.id)
-    waiting = {k: p for k, p in state.proposals.items() if k != name}
-    return Effects(replace(state, proposals=waiting), put)
+    for key in operator.keys:
+        log_key(after.genesis.origin, key.public)
+    if state.rules >= 2 and len(after.governors) < after.threshold:
+        governors = len(after.governors)
+        raise NotAllowed("governors-needed", governors=governors, threshold=after.threshold)
+    waiting = {k: p for k, p in state.waiting.items() if k != name}
+    return Effects(replace(after, proposals=waiting), put)
 
 
 # --- reductions ---

@@ -11,9 +11,13 @@ from typing import Any, Generic, Protocol, TypeVar
 from chain.calendar import Calendar
 from chain.classes import Classes
 from chain.methodologies import Methodology
+from chain.policies import WitnessPolicy
 from chain.scenarios import Scenario
-from chain.spans import FOREVER, Span
-from keys.participants import Participant
+from chain.spans import FOREVER, Span, make_holder
+from keys.participants import Participant, Role
+
+RULES_VERSION = 2
+"""The newest version of the rules (`chain.rules`); all from 1 to this one are known."""
 
 Document = TypeVar("Document", Methodology, Scenario)
 
@@ -75,9 +79,14 @@ class State:
     genesis: Genesis
     classes: Classes
     threshold: int
-    rules: int = 1
+    """How many governors must approve a proposal."""
+    rules: int
+    """The version of the rules that judges the next statement."""
+    policy: WitnessPolicy | None = None
     classes_since: int = 0
-    """The log index from which the registry of classes is in force."""
+    rules_since: int = 0
+    policy_since: int = 0
+    """The log indices from which classes, rules and policy are in force."""
     participants: Mapping[str, Participant] = field(default_factory=dict)
     methodologies: Mapping[str, tuple[InForce[Methodology], ...]] = field(default_factory=dict)
     scenarios: Mapping[str, tuple[InForce[Scenario], ...]] = field(default_factory=dict)
@@ -104,6 +113,22 @@ class State:
         return self.calendar.day(self.time)
 
     @property
+    def waiting(self) -> Mapping[bytes, Proposal]:
+        """The proposals that can be approved; those that expired leave the state with the next
+        statement of governance."""
+        return {name: p for name, p in self.proposals.items() if p.expires > self.time}
+
+    @property
+    def governors(self) -> list[str]:
+        """Who can approve from here on: those with a key, and the role, that have no end."""
+        return [
+            name
+            for name, participant in self.participants.items()
+            if participant.key_at(FOREVER - 1) is not None
+            and participant.has_role(Role.GOVERNOR, FOREVER - 1)
+        ]
+
+    @property
     def last_day(self) -> int:
         """The last day on which anything can have been recorded."""
         return self.today + FUTURE_DAYS_MAX
@@ -115,6 +140,11 @@ class State:
     def scenario(self, name: str, day: int) -> Scenario | None:
         """The definition of a scenario in force on ``day``."""
         return _on(self.scenarios.get(name, ()), day)
+
+
+def rules_holder(version: int) -> bytes:
+    """What stands on the line "rules" while ``version`` is in force."""
+    return make_holder("rules", version.to_bytes(8))
 
 
 def _on(versions: Sequence[InForce[Document]], day: int) -> Document | None:

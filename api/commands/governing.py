@@ -11,18 +11,23 @@ from typing import Annotated, Any
 
 import typer
 
+from api.commands.founding import POLICY
 from api.options import By, LedgerFolder, command
+from api.proving import policy_text
 from api.session import Ledger, Session
-from api.values import read_file, read_json, read_methodology
+from api.values import read_file, read_json, read_methodology, write_file
 from chain.genesis import enrol as enrol_action
 from chain.genesis import publish_methodology
 from chain.governance import read_actions
 from chain.methodologies import Methodology
+from chain.policies import WitnessPolicy
 from chain.scenarios import Scenario
+from chain.sequencer import Answer
 from chain.spans import make_holder
-from chain.state import InForce
+from chain.state import RULES_VERSION, InForce, rules_holder
 from keys.errors import Malformed
 from keys.participants import Role
+from keys.statements import Statement
 from keys.strict import dump_date, dump_json, parse_date, parse_hex, parse_json
 from keys.suites import PublicKey
 
@@ -44,7 +49,21 @@ def enact(ledger: Ledger, by: str, actions: Sequence[Mapping[str, Any]]) -> Outc
         ledger.post([proposal])
         return Outcome(proposal.id, None)
     approval = ledger.sign("approval", by, "actions", _approves(proposal.id))
-    return Outcome(proposal.id, ledger.post([proposal, approval])[1].index, 1)
+    return Outcome(proposal.id, _post(ledger, [proposal, approval])[1].index, 1)
+
+
+def _post(ledger: Ledger, statements: Sequence[Statement]) -> list[Answer]:
+    """Post statements; the trust policy in the ledger's folder follows what they decide."""
+    before = _policy(ledger)
+    answers = ledger.post(statements)
+    after = _policy(ledger)
+    if after != before:
+        write_file(ledger.folder / POLICY, [after.encode()])
+    return answers
+
+
+def _policy(ledger: Ledger) -> str:
+    return policy_text(ledger.state.genesis.origin, ledger.log_key, ledger.state.policy)
 
 
 def report(ledger: Ledger, outcome: Outcome, code: str, /, **details: object) -> None:
@@ -76,12 +95,15 @@ def add_to(app: typer.Typer) -> None:
     command(app, "approve")(approve)
     command(app, "enrol")(enrol)
     group = typer.Typer(
-        help="Publish documents: methodologies, scenarios, issuers.", no_args_is_help=True
+        help="Publish methodologies, scenarios, issuers, a witness policy, rules.",
+        no_args_is_help=True,
     )
     app.add_typer(group, name="publish")
     command(group, "methodology")(publish_a_methodology)
     command(group, "scenario")(publish_a_scenario)
     command(group, "issuer")(publish_an_issuer)
+    command(group, "policy")(publish_a_policy)
+    command(group, "rules")(publish_rules)
 
 
 def propose(
@@ -111,8 +133,8 @@ def approve(
     """Approve a proposal; with the last approval that it needs, it is enacted."""
     ledger = session.open(folder)
     identity = parse_hex(proposal, 32)
-    [answer] = ledger.post([ledger.sign("approval", by, "actions", _approves(identity))])
-    waiting = ledger.state.proposals.get(identity)
+    [answer] = _post(ledger, [ledger.sign("approval", by, "actions", _approves(identity))])
+    waiting = ledger.state.waiting.get(identity)
     outcome = Outcome(
         identity,
         answer.index if waiting is None else None,
@@ -229,6 +251,41 @@ def publish_an_issuer(
     }
     outcome = enact(ledger, by, [action])
     report(ledger, outcome, "issuer-published", id=issuer, name=line_class)
+
+
+def publish_a_policy(
+    session: Session,
+    folder: LedgerFolder,
+    document: Annotated[Path, typer.Argument(metavar="FILE", help="The witness policy.")],
+    *,
+    by: By,
+) -> None:
+    """Publish a witness policy: whose cosignatures make a checkpoint final."""
+    ledger = session.open(folder)
+    made = WitnessPolicy(read_file(document))
+    action = {"action": "policy", "document": made.document.decode()}
+    if ledger.state.policy is not None:
+        action["consumes"] = ledger.state.policy.holder.hex()
+    outcome = enact(ledger, by, [action])
+    auditors = made.auditors
+    details = {"quorum": auditors.quorum, "count": len(auditors.keys)}
+    report(ledger, outcome, "policy-published", **details)
+
+
+def publish_rules(
+    session: Session,
+    folder: LedgerFolder,
+    version: Annotated[int, typer.Argument(metavar="VERSION", help="By default, the newest.")] = (
+        RULES_VERSION
+    ),
+    *,
+    by: By,
+) -> None:
+    """Put a later version of the rules in force."""
+    ledger = session.open(folder)
+    consumes = rules_holder(ledger.state.rules).hex()
+    action = {"action": "rules", "version": version, "consumes": consumes}
+    report(ledger, enact(ledger, by, [action]), "rules-published", version=version)
 
 
 def _superseded(versions: Sequence[InForce[Any]], start: int) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,19 @@ from support.city import (
 from support.replay import Replayed, check_replay
 
 from chain.genesis import enrol, library, publish_methodology
+from chain.governance import ACTIONS
 from chain.proofs import check_held
-from chain.rules import Entry, apply, rules_holder
+from chain.rules import Entry, apply
+from chain.sequencer import Sequencer
 from chain.spans import FOREVER, Span, make_holder
-from chain.state import State
-from keys.errors import Refusal
+from chain.state import RULES_VERSION, State, rules_holder
+from keys.errors import NotAllowed, Refusal
+from keys.notes import NoteKey, parse_note, signed_by
 from keys.participants import Role, key_holder, role_holder
+from keys.signer import generate
 from keys.statements import Statement, sign_statement
 from keys.strict import dump_date, dump_json, parse_json
+from keys.suites import PublicKey
 
 Action = dict[str, Any]
 GOVERNORS = ("governor", "gov-2", "gov-3")
@@ -44,8 +49,13 @@ def city(tmp_path: Path) -> City:
 @pytest.fixture
 def council(tmp_path: Path) -> City:
     """Three governors, of whom two are needed."""
-    more = [enrol(name, name, [Role.GOVERNOR], key(name).public) for name in GOVERNORS[1:]]
-    return City.found(tmp_path, actions=[*founding_actions(), *more], threshold=2)
+    return council_of(tmp_path, *GOVERNORS[1:], threshold=2)
+
+
+def council_of(folder: Path, *names: str, **more: Any) -> City:
+    """A city with further governors."""
+    enrolled = [enrol(name, name, [Role.GOVERNOR], key(name).public) for name in names]
+    return City.found(folder, actions=[*founding_actions(), *enrolled], **more)
 
 
 def propose(city: City, *actions: Action, by: str = "governor", **more: Any) -> Statement:
@@ -53,9 +63,12 @@ def propose(city: City, *actions: Action, by: str = "governor", **more: Any) -> 
     return city.sign("proposal", by, body, str(next(NUMBERS)), **more)
 
 
+def approving(proposal: Statement) -> dict[str, Any]:
+    return {"format": 1, "proposal": proposal.id.hex()}
+
+
 def approve(city: City, proposal: Statement, by: str = "governor") -> Statement:
-    body = {"format": 1, "proposal": proposal.id.hex()}
-    return city.sign("approval", by, body, str(next(NUMBERS)))
+    return city.sign("approval", by, approving(proposal), str(next(NUMBERS)))
 
 
 def code(city: City, statement: Statement) -> str | None:
@@ -99,6 +112,7 @@ def facts(state: State) -> tuple[object, ...]:
         versions(state, "methodologies"),
         versions(state, "scenarios"),
         state.classes.document,
+        (state.threshold, state.rules, state.policy and state.policy.document),
     )
 
 
@@ -146,7 +160,9 @@ def expected_spans(state: State, closed: Sequence[Span] = ()) -> set[Span]:
                 spans.add(Span(line(of, [name]), version.start, version.end, holder))
     document = make_holder("classes", state.classes.document)
     spans.add(Span(line("classes", []), state.classes_since, FOREVER, document))
-    spans.add(Span(line("rules", []), 0, FOREVER, rules_holder(1)))
+    spans.add(Span(line("rules", []), state.rules_since, FOREVER, rules_holder(state.rules)))
+    if state.policy is not None:
+        spans.add(Span(line("policy", []), state.policy_since, FOREVER, state.policy.holder))
     spans.add(Span(line("books", []), 0, state.closed_until, make_holder("books", b"")))
     return spans
 
@@ -282,15 +298,50 @@ def test_a_governor_who_lost_the_role_does_not_count(council: City) -> None:
     check_register(council)
 
 
-def test_an_expired_proposal_is_gone(city: City) -> None:
+def test_the_second_at_which_a_proposal_expires(city: City) -> None:
+    """The rules' clock is the last seal's: at ``exp`` itself it is over, a second before not."""
     action = enrol("new-app", "New", [], key("new-app").public)
     proposal = propose(city, action, expires=NOON + 100)
     other = propose(city, action, expires=NOON + 101)
     city.post(proposal, other)
     city.now = NOON + 100
     city.submit([city.ride("ann", NOON)])
-    assert code(city, approve(city, proposal)) == "proposal-unknown"
+    assert code(city, approve(city, proposal)) == "proposal-expired"
     assert code(city, approve(city, other)) is None
+
+
+def test_expired_proposals_leave_the_state(city: City) -> None:
+    """With the next statement of governance, so that a replay drops them at the same index."""
+    action = enrol("new-app", "New", [], key("new-app").public)
+    old = [propose(city, action, expires=NOON + 50 + n) for n in range(3)]
+    city.post(*old)
+    city.now = NOON + 51
+    city.submit([city.ride("ann", NOON)])
+    assert set(city.state.proposals) == {statement.id for statement in old}
+    assert set(city.state.waiting) == {old[2].id}
+    check_replay(city.reopen())
+    new = propose(city, action)
+    assert code(city, new) is None
+    assert set(city.state.proposals) == {old[2].id, new.id}
+    check_replay(city.reopen())
+    assert code(city, approve(city, old[0])) == "proposal-unknown"
+    # An approval drops them as well, whether it enacts anything or not.
+    city.now = NOON + 52
+    city.submit([city.ride("ben", NOON)])
+    assert code(city, approve(city, new)) is None
+    assert not city.state.proposals
+    check_replay(city.reopen())
+
+
+def test_an_approval_that_is_not_the_last_drops_what_expired(council: City) -> None:
+    action = enrol("new-app", "New", [], key("new-app").public)
+    old, new = propose(council, action, expires=NOON + 50), propose(council, action)
+    council.post(old, new)
+    council.now = NOON + 50
+    council.submit([council.ride("ann", NOON)])
+    assert code(council, approve(council, new)) is None
+    assert set(council.state.proposals) == {new.id}
+    check_replay(council.reopen())
 
 
 def test_forms_of_proposals_and_approvals(city: City) -> None:
@@ -322,6 +373,302 @@ def test_forms_of_proposals_and_approvals(city: City) -> None:
     ):
         assert code(city, city.sign("approval", "governor", body)) == expected
     assert code(city, city.sign("proposal", "metro-app", {})) == "role-missing"
+
+
+# --- by two of three, whatever the action ---
+
+
+def policy(quorum: int = 3, *, names: Sequence[str] = "abcd") -> bytes:
+    """Auditors, of whom one may lie."""
+    keys = [NoteKey(f"{name}.example", key(name).public, cosigner=True).vkey for name in names]
+    auditors = {"keys": keys, "quorum": quorum, "faults": 1}
+    return dump_json({"format": 1, "auditors": auditors})
+
+
+def to_rules(state: State, version: int = RULES_VERSION) -> Action:
+    return {"action": "rules", "version": version, "consumes": rules_holder(state.rules).hex()}
+
+
+def threshold(governors: int, instead_of: int) -> Action:
+    return {"action": "threshold", "governors": governors, "instead_of": instead_of}
+
+
+EVERY_ACTION: dict[str, Callable[[City], Action]] = {
+    "enrol": lambda city: enrol("new-app", "New", [Role.PLATFORM], key("new-app").public),
+    "rotate": lambda city: ending(city, "operator", "rotate"),
+    "revoke": lambda city: ending(city, "pay-app"),
+    "grant": lambda city: {"action": "grant", "participant": "verifier", "role": "auditor"},
+    "withdraw": lambda city: withdrawal("verifier", "verifier"),
+    "classes": lambda city: classes(city, lambda d: d["issuers"]["ticket"].append("ferry")),
+    "methodology": lambda city: publish(plate(), TODAY + 2, in_force(city)),
+    "scenario": lambda city: scenario(scenario_document("new", "clean-plate", ["metro-app"])),
+    "policy": lambda city: {"action": "policy", "document": policy().decode()},
+    "rules": lambda city: to_rules(city.state),
+    "threshold": lambda city: threshold(3, 2),
+}
+
+
+def withdrawal(name: str, role: str, **more: Any) -> Action:
+    holder = role_holder(name, role).hex()
+    return {"action": "withdraw", "participant": name, "role": role, "consumes": holder, **more}
+
+
+@pytest.mark.parametrize("name", EVERY_ACTION)
+def test_two_of_three_are_needed_for_every_action(tmp_path: Path, name: str) -> None:
+    city = council_of(tmp_path, *GOVERNORS[1:], threshold=2, rules=1)
+    # The operator's next key is at hand, so that no restart is needed.
+    keys = key("operator"), key("operator/next")
+    city.sequencer = Sequencer(city.store, *keys)
+    before = facts(city.state)
+    proposal = propose(city, EVERY_ACTION[name](city), by="gov-2")
+    assert code(city, proposal) is None
+    assert code(city, approve(city, proposal, "gov-2")) is None
+    for by, expected in (
+        ("gov-2", "approval-twice"),
+        ("operator", "role-missing"),
+        ("verifier", "role-missing"),
+        ("metro-app", "role-missing"),
+    ):
+        assert code(city, approve(city, proposal, by)) == expected
+    assert facts(city.state) == before
+    assert code(city, approve(city, proposal, "gov-3")) is None
+    assert facts(city.state) != before
+    assert not city.state.proposals
+    assert code(city, approve(city, proposal)) == "proposal-unknown"
+    assert not city.submit([city.ride("ann", NOON)]).refusals
+    city = city.reopen()
+    city.sequencer = Sequencer(city.store, *keys)
+    assert not city.submit([city.ride("ben", NOON)]).refusals
+    check_replay(city)
+
+
+def test_every_action_has_been_gone_through() -> None:
+    assert EVERY_ACTION.keys() == ACTIONS.keys()
+
+
+def test_a_withdrawn_governor_does_not_count_from_the_very_next_entry(council: City) -> None:
+    """All in one block: it is the index that decides."""
+    proposal = propose(council, enrol("new-app", "New", [], key("new-app").public))
+    ending_it = propose(council, withdrawal("gov-3", "governor"))
+    late = approve(council, ending_it, "gov-3")
+    council.post(
+        proposal,
+        ending_it,
+        approve(council, proposal, "gov-3"),
+        approve(council, ending_it, "governor"),
+        approve(council, ending_it, "gov-2"),
+        late,
+        approve(council, proposal, "governor"),
+    )
+    with pytest.raises(Refusal) as refusal:
+        council.answer(late)
+    assert refusal.value.code == "role-missing"
+    assert "new-app" not in council.state.participants
+    # One who comes back has approved it already, and counts again.
+    council.post(again := propose(council, grant("gov-3", "governor")))
+    council.post(*(approve(council, again, name) for name in GOVERNORS[:2]))
+    assert code(council, approve(council, proposal, "gov-3")) == "approval-twice"
+    assert "new-app" not in council.state.participants
+    assert code(council, approve(council, proposal, "gov-2")) is None
+    assert "new-app" in council.state.participants
+    check_replay(council)
+
+
+def grant(name: str, role: str) -> Action:
+    return {"action": "grant", "participant": name, "role": role}
+
+
+def test_the_operator_s_key_is_rotated_without_a_restart(city: City) -> None:
+    city.sequencer = Sequencer(city.store, key("operator"), key("operator/next"))
+    rides = [city.unchecked([city.ride(name, NOON)]) for name in ("ann", "ben")]
+    rotation = propose(city, ending(city, "operator", "rotate"))
+    city.sequencer.submit(rides[:1])
+    city.sequencer.post([rotation, approve(city, rotation)])
+    city.sequencer.submit(rides[1:])
+    (head,) = city.sequencer.seal_all(city.now)
+    # The block in which it happens is sealed by the key that is in force at its end.
+    origin = city.state.genesis.origin
+    note = parse_note(head.checkpoint)
+    assert signed_by(note, NoteKey(origin, key("operator/next").public, cosigner=False)) == 0
+    assert signed_by(note, NoteKey(origin, key("operator").public, cosigner=False)) is None
+    check_replay(city)
+    # Who has the old key alone seals nothing, and breaks nothing.
+    city.sequencer.submit([city.unchecked([city.ride("cat", NOON)])])
+    with pytest.raises(NotAllowed) as refusal:
+        Sequencer(city.store, key("operator")).seal(city.now)
+    assert refusal.value.code == "seal-key-missing"
+    assert city.sequencer.seal_all(city.now)
+
+
+def test_the_operator_s_key_must_be_one_that_signs_checkpoints(city: City) -> None:
+    other = generate("es256").public.as_json()
+    rotation = ending(city, "operator", "rotate", key=other)
+    assert refused(city, rotation) == "suite-not-for-notes"
+    # Not even for a while.
+    rotation["at"] = city.state.index + 10
+    back = ending(city, "operator", "rotate", at=city.state.index + 20)
+    back["consumes"] = key_holder(PublicKey.from_json(other)).hex()
+    assert refused(city, rotation, back) == "suite-not-for-notes"
+    city.govern(ending(city, "metro-app", "rotate", key=other))
+
+
+# --- policies, rules, the threshold ---
+
+
+def test_a_witness_policy_is_published_and_superseded(city: City) -> None:
+    def publishing(document: bytes, consumes: bytes | None = None) -> Action:
+        action: Action = {"action": "policy", "document": document.decode()}
+        return action if consumes is None else {**action, "consumes": consumes.hex()}
+
+    first, second = policy(), policy(names="abcdefg", quorum=5)
+    assert city.state.policy is None
+    assert refused(city, publishing(policy(quorum=2))) == "policy-quorum"
+    index = city.answer(city.govern(publishing(first))).index
+    assert city.state.policy.document == first
+    assert city.state.policy_since == index + 1
+    check_register(city)
+    assert refused(city, publishing(second)) == "consumes-differs"
+    assert refused(city, publishing(second, bytes(32))) == "consumes-differs"
+    holder = make_holder("policy", first)
+    again = city.answer(city.govern(publishing(second, holder))).index
+    assert city.state.policy.document == second
+    ended = Span(city.state.classes.line("policy", []), index + 1, again + 1, holder)
+    check_register(city, [ended])
+    restarted = city.reopen()
+    assert restarted.state.policy.document == second
+    check_register(restarted, [ended])
+
+
+def test_the_genesis_may_carry_a_witness_policy(tmp_path: Path) -> None:
+    action = {"action": "policy", "document": policy().decode()}
+    city = City.found(tmp_path, actions=[*founding_actions(), action])
+    assert city.state.policy.document == policy()
+    assert city.state.policy_since == 0
+    check_register(city)
+
+
+@pytest.mark.parametrize("version", range(1, RULES_VERSION + 1))
+def test_a_genesis_names_any_version_of_the_rules_that_is_known(
+    tmp_path: Path, version: int
+) -> None:
+    city = City.found(tmp_path, rules=version)
+    assert city.state.rules == version
+    check_register(city.reopen())
+
+
+def test_a_version_of_the_rules_is_later_and_known(tmp_path: Path) -> None:
+    city = City.found(tmp_path, rules=1)
+    for version in (-1, 0, 1, RULES_VERSION + 1, FOREVER):
+        assert refused(city, to_rules(city.state, version)) == "rules-version"
+    action = to_rules(city.state)
+    assert refused(city, {**action, "consumes": rules_holder(2).hex()}) == "consumes-differs"
+    index = city.answer(city.govern(action)).index
+    assert (city.state.rules, city.state.rules_since) == (2, index + 1)
+    assert refused(city, to_rules(city.state)) == "rules-version"
+    first = Span(city.state.classes.line("rules", []), 0, index + 1, rules_holder(1))
+    check_register(city, [first])
+    check_register(city.reopen(), [first])
+
+
+def test_each_entry_is_judged_by_the_version_at_its_index(tmp_path: Path) -> None:
+    """Under rules 1 governance may lock itself out; under rules 2 it may not."""
+    city = council_of(tmp_path, "gov-2", rules=1, threshold=1)
+
+    def until(name: str, end: int) -> Statement:
+        return propose(city, withdrawal(name, "governor", at=end))
+
+    # A hundred entries later there is nobody left, and rules 1 do not mind.
+    far = city.state.index + 100
+    statements = [until("governor", far), until("gov-2", far)]
+    city.post(*statements, *(approve(city, statement) for statement in statements))
+    assert city.state.governors == []
+    # In one block: the approval that changes the version is judged by rules 1 itself, and so is
+    # what stands before it; what stands after it, by rules 2.
+    metro = ending(city, "metro-app")
+    change = propose(city, to_rules(city.state))
+    before, after = propose(city, grant("verifier", "auditor")), propose(city, metro)
+    approvals = [approve(city, statement) for statement in (before, change, after)]
+    city.post(before, change, after, *approvals)
+    assert city.state.rules == 2
+    assert city.state.participants["verifier"].has_role("auditor", city.state.index)
+    with pytest.raises(Refusal) as refusal:
+        city.answer(approvals[2])
+    assert refusal.value.code == "governors-needed"
+    # What brings governors back is enacted; then the rest is as well.
+    city.govern(enrol("gov-4", "-", [Role.GOVERNOR], key("gov-4").public))
+    assert city.state.governors == ["gov-4"]
+    assert code(city, approve(city, after, "gov-2")) is None
+    check_replay(city)
+    restarted = city.reopen()
+    assert (restarted.state.rules, restarted.state.governors) == (2, ["gov-4"])
+    check_replay(restarted)
+
+
+@pytest.mark.parametrize("rules", [1, 2])
+def test_governance_locks_itself_out_under_rules_1_alone(tmp_path: Path, rules: int) -> None:
+    city = council_of(tmp_path, "gov-2", "gov-3", rules=rules, threshold=2)
+
+    def outcome(*actions: Action) -> str | None:
+        proposal = propose(city, *actions)
+        assert code(city, proposal) is None
+        assert code(city, approve(city, proposal, "gov-2")) is None
+        return code(city, approve(city, proposal, "gov-3"))
+
+    # Two of three is enough; one without a key, or with an end to come, is none.
+    assert outcome(ending(city, "gov-2", at=city.state.index + 1_000)) is None
+    assert city.state.governors == ["governor", "gov-3"]
+    more: tuple[tuple[Action, ...], ...] = (
+        (ending(city, "gov-3"),),
+        (withdrawal("gov-3", "governor"),),
+        (withdrawal("governor", "governor", at=city.state.index + 1_000),),
+        (ending(city, "gov-3", "rotate"), withdrawal("governor", "governor")),
+    )
+    if rules == 1:
+        assert outcome(*more[3]) is None
+        assert len(city.state.governors) < city.state.threshold
+    else:
+        assert {outcome(*actions) for actions in more} == {"governors-needed"}
+        # The threshold may come down with them.
+        assert outcome(threshold(1, 2), *more[0]) is None
+    check_replay(city.reopen())
+
+
+@pytest.mark.parametrize("rules", [1, 2])
+def test_the_threshold_changes_within_its_bounds(tmp_path: Path, rules: int) -> None:
+    city = council_of(tmp_path, "gov-2", "gov-3", rules=rules)
+    for governors in (-1, 0, 4):
+        assert refused(city, threshold(governors, 1)) == "threshold-bounds"
+    assert refused(city, threshold(2, 2)) == "threshold-differs"
+    city.govern(threshold(2, 1))
+    city = city.reopen()
+    assert city.state.threshold == 2
+    check_replay(city)
+    # The same words once more, by whoever finds them: the threshold is no longer that.
+    again = propose(city, threshold(2, 1))
+    back = propose(city, threshold(1, 2))
+    city.post(again, back, *(approve(city, statement, "gov-2") for statement in (again, back)))
+    assert city.state.threshold == 2
+    assert code(city, approve(city, again, "gov-3")) == "threshold-differs"
+    assert code(city, approve(city, back, "gov-3")) is None
+    assert city.state.threshold == 1
+    # A proposal that has as many as are needed by now is enacted by the next approval.
+    city.govern(threshold(3, 1))
+    waits = propose(city, enrol("new-app", "New", [], key("new-app").public))
+    lower = propose(city, threshold(2, 3))
+    city.post(waits, lower)
+    city.post(*(approve(city, waits, name) for name in GOVERNORS[:2]))
+    city.post(*(approve(city, lower, name) for name in GOVERNORS))
+    assert "new-app" not in city.state.participants
+    assert code(city, approve(city, waits, "gov-3")) is None
+    assert "new-app" in city.state.participants
+    check_register(city.reopen())
+
+
+def test_governors_who_have_an_end_do_not_raise_the_threshold(tmp_path: Path) -> None:
+    city = council_of(tmp_path, "gov-2", "gov-3")
+    city.govern(withdrawal("gov-3", "governor", at=city.state.index + 1_000))
+    assert refused(city, threshold(3, 1)) == "threshold-bounds"
+    city.govern(threshold(2, 1))
 
 
 def test_all_actions_or_none(city: City) -> None:
@@ -358,7 +705,7 @@ def test_enrolments_that_are_refused(city: City) -> None:
     assert refused(city, {**good, "roles": ["emperor"]}) == "role-unknown"
     assert refused(city, {**good, "roles": [["platform"]]}) == "role-unknown"
     assert refused(city, {**good, "key": {"alg": -8, "public": ""}}) == "key-invalid"
-    assert refused(city, {**good, "key": {**public.as_json(), "alg": -7}}) == "suite-unknown"
+    assert refused(city, {**good, "key": {**public.as_json(), "alg": -9}}) == "suite-unknown"
     small_order = {"alg": -8, "public": "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}
     assert refused(city, {**good, "key": small_order}) == "key-invalid"
 
@@ -712,6 +1059,8 @@ def test_geneses_that_are_refused() -> None:
         {"time": -1},
     ):
         assert found(**more) == "genesis-bounds", more
+    for version in (0, RULES_VERSION + 1):
+        assert found(rules=version) == "rules-version"
     no_operator = [enrol("operator", "-", [Role.GOVERNOR], key("operator").public)]
     assert found(actions=no_operator) == "role-missing"
     other_key = [enrol("operator", "-", [Role.OPERATOR, Role.GOVERNOR], key("other").public)]

@@ -289,7 +289,7 @@ def test_a_cap_gives_the_lowest_free_seat(tmp_path: Path) -> None:
     with city.store.snapshot() as snapshot:
         cap = make_line(8, ["e-bill", "month", pseudonym("traveller", "ann")], TODAY + 29)
         seats = list(snapshot.register().spans(cap))
-        reductions = snapshot.reductions(
+        reductions = city.store.reductions(
             bytes.fromhex(snapshot.statement(again.index).body["root"])
         )
     assert [(span.start, span.end) for span in seats] == [(0, 1), (1, 2), (2, 3)]

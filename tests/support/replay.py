@@ -112,9 +112,13 @@ def check_replay(city: City) -> Replayed:
         known = snapshot.state()
     assert known is not None
     for one in (known, city.state):
-        for name in ("index", "height", "time", "previous", "closed_until", "participants"):
+        for name in (
+            *("index", "height", "time", "previous", "closed_until", "participants", "proposals"),
+            *("threshold", "rules", "rules_since", "classes_since", "policy_since"),
+        ):
             assert getattr(one, name) == getattr(state, name), name
-        assert one.proposals.keys() == state.proposals.keys()
+        policies = [known and known.document for known in (one.policy, state.policy)]
+        assert policies[0] == policies[1]
         assert one.classes.document == state.classes.document
         for given, expected in (
             (one.methodologies, state.methodologies),
@@ -159,7 +163,7 @@ def check_provable(city: City, statement: Statement) -> None:
         assert root == block.frontier.root()
         if statement.kind != "submission":
             return
-        reductions = snapshot.reductions(bytes.fromhex(statement.body["root"]))
+        reductions = city.store.reductions(bytes.fromhex(statement.body["root"]))
         places = [snapshot.locate(reduction.holder) for reduction in reductions]
     for position, (reduction, place) in enumerate(zip(reductions, places, strict=True)):
         if position not in answer.refusals and place is not None and place.voided is None:
