@@ -1,6 +1,7 @@
 """From a platform's own CSV files to activities (`chain.activities`), an NDJSON line each.
 
-A mapping (`api.mappings`) says which column gives which field.  Identifiers are brought to one
+A mapping (`api.mappings`) says which column gives which field, and whether a row makes an
+activity by itself or together with another (`api.pairing`).  Identifiers are brought to one
 spelling (`api.normalisers`) before they become pseudonyms.  What the mapping does not give:
 
 * ``end`` is ``start``; ``id`` is the line's number and the beginning of the row's digest;
@@ -11,9 +12,17 @@ spelling (`api.normalisers`) before they become pseudonyms.  What the mapping do
   ``tally/nonce/v1``, a newline, the row's digest and its line number in decimal: nobody without
   the secret can guess it, and a file that is converted again gives the same bytes again.
 
+Of a pair, the row that these speak of is both rows with a line feed between them, the one that
+opens first, and the line's number is that of the one that opens.
+
 A local time that a change of clocks makes ambiguous is refused, unless the call says which of the
 two is meant; one that it skips is always refused.  A row that cannot be converted is reported with
-its line number, and the others are converted.
+its line number, and the others are converted.  Every row is accounted for once: it is in an
+activity, or refused, or left out for a reason that the catalogue explains:
+
+    row-passed-over     the mapping does not take such rows
+    row-repeated        an earlier row is alike in all columns that the mapping names for it
+    pair-…              it is in no pair (`api.pairing`)
 """
 
 import csv
@@ -25,10 +34,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
+from itertools import islice
 from typing import Any, TextIO
 
-from api.mappings import IDENTIFIERS, TIMES, ColumnMapping
+from api.mappings import IDENTIFIERS, TIMES, ColumnMapping, PairMapping, Source
 from api.normalisers import normalise
+from api.pairing import End, pair_up
 from chain.activities import parse_activity
 from chain.formulas import decimal
 from keys.errors import Malformed, Refusal, Unreadable, Usage
@@ -44,22 +55,30 @@ _DECIMAL = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 _EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
-    """A record of a CSV file: the number of its first line, its cells, its digest."""
+    """A record of a CSV file: the number of its first line, its cells, and as it stands there."""
 
     number: int
     cells: Sequence[str]
-    digest: str
+    text: str
+
+
+Record = tuple[Row, ...]
+"""What makes one activity: a row, or the row that opens and the row that closes."""
 
 
 @dataclass
 class Converted:
-    """What came of a file; ``refused`` gives the line number and why."""
+    """What came of a file, by the numbers of its lines."""
 
+    rows: int = 0
     count: int = 0
-    passed_over: int = 0
+    """Activities."""
     refused: list[tuple[int, Refusal]] = field(default_factory=list)
+    """What cannot be converted, and why."""
+    left_out: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """What is in order but makes no activity, by reason (see the module's text)."""
     first: int | None = None
     """The earliest start, unix seconds."""
     last: int | None = None
@@ -86,7 +105,7 @@ def read_rows(file: TextIO, delimiter: str = ",") -> Iterator[Row]:
             first, number = number + 1, number + len(taken)
             taken.clear()
             if cells:
-                yield Row(first, cells, sha256(record.encode()).hexdigest())
+                yield Row(first, cells, record)
     except (csv.Error, UnicodeDecodeError) as error:
         raise Unreadable("csv-unreadable", line=number + 1, reason=error) from error
 
@@ -109,10 +128,16 @@ class Converter:
         self._pseudonymiser = pseudonymiser
         self._secret = secret
         self._ambiguous = ambiguous
-        for source in mapping.fields.values():
-            for name in source.columns:
-                self._place(name)
+        self._sources = {
+            name: (source, [self._place(column) for column in source.columns])
+            for name, source in mapping.fields.items()
+        }
         self._only = [(self._place(name), values) for name, values in mapping.only.items()]
+        if mapping.pair is not None:
+            kinds = mapping.pair.open | mapping.pair.close
+            self._only.append((self._place(mapping.pair.column), kinds))
+        self._once = [self._place(name) for name in mapping.once]
+        self._seen: set[tuple[str, ...]] = set()
         self.result = Converted()
 
     def _place(self, name: str) -> int:
@@ -122,85 +147,132 @@ class Converter:
 
     def lines(self, rows: Iterable[Row]) -> Iterator[bytes]:
         """The activities of ``rows``, each a line without its end; the rest is in `result`."""
-        batch: list[Row] = []
-        for row in rows:
-            batch.append(row)
-            if len(batch) == BATCH_ROWS:
-                yield from self._batch(batch)
-                batch = []
-        yield from self._batch(batch)
+        records = self._records(self._taken(rows))
+        while batch := list(islice(records, BATCH_ROWS)):
+            yield from self._batch(batch)
+        self.result.refused.sort(key=lambda refused: refused[0])
+        for numbers in self.result.left_out.values():
+            numbers.sort()
 
-    def _batch(self, rows: Sequence[Row]) -> Iterator[bytes]:
-        drafts: list[tuple[Row, dict[str, Any]]] = []
+    def _taken(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """The rows that the mapping takes."""
         for row in rows:
+            self.result.rows += 1
+            if (count := len(row.cells)) != self._width:
+                self._refuse((row,), Malformed("row-cells", count=count, expected=self._width))
+            elif any(self._cell(row, place) not in values for place, values in self._only):
+                self._leave_out((row,), "row-passed-over")
+            elif self._once and self._is_repeated(row):
+                self._leave_out((row,), "row-repeated")
+            else:
+                yield row
+
+    def _is_repeated(self, row: Row) -> bool:
+        cells = tuple(self._cell(row, place) for place in self._once)
+        known = len(self._seen)
+        self._seen.add(cells)
+        return len(self._seen) == known
+
+    def _records(self, rows: Iterable[Row]) -> Iterator[Record]:
+        pair = self._mapping.pair
+        if pair is None:
+            yield from ((row,) for row in rows)
+            return
+        for reason, record in pair_up(self._ends(rows, pair), pair.longest):
+            if reason is None:
+                yield record
+            else:
+                self._leave_out(record, reason)
+
+    def _ends(self, rows: Iterable[Row], pair: PairMapping) -> Iterator[End[Row]]:
+        kind = self._place(pair.column)
+        keys = [self._place(name) for name in pair.key]
+        differ = None if pair.differ is None else self._place(pair.differ)
+        for row in rows:
+            opens = self._cell(row, kind) in pair.open
+            key = tuple(self._cell(row, place) for place in keys)
             try:
-                if (draft := self._draft(row)) is not None:
-                    drafts.append((row, draft))
+                if not all(key):
+                    raise Malformed("cell-empty", field=" / ".join(pair.key))
+                time = self._time((row,), "start" if opens else "end")
             except Refusal as refusal:
-                self.result.refused.append((row.number, refusal))
+                self._refuse((row,), refusal)
+                continue
+            place = None if differ is None else self._cell(row, differ)
+            yield End(time, opens, key, place, row)
+
+    def _refuse(self, record: Record, refusal: Refusal) -> None:
+        self.result.refused += [(row.number, refusal) for row in record]
+
+    def _leave_out(self, record: Record, reason: str) -> None:
+        self.result.left_out[reason] += [row.number for row in record]
+
+    def _batch(self, records: Sequence[Record]) -> Iterator[bytes]:
+        drafts: list[tuple[Record, dict[str, Any]]] = []
+        for record in records:
+            try:
+                drafts.append((record, self._draft(record)))
+            except Refusal as refusal:
+                self._refuse(record, refusal)
         self._pseudonymise([draft for _, draft in drafts])
-        for row, draft in drafts:
+        for record, draft in drafts:
             line = dump_json(_nested(draft))
             try:
                 parse_activity(line)
             except Refusal as refusal:
-                self.result.refused.append((row.number, refusal))
+                self._refuse(record, refusal)
                 continue
             result = self.result
             result.count += 1
             result.first = min(draft["start"], result.first or draft["start"])
             result.last = max(draft["end"], result.last or draft["end"])
             yield line
-        self.result.refused.sort(key=lambda refused: refused[0])
 
-    def _draft(self, row: Row) -> dict[str, Any] | None:
-        """The fields of a row, its identifiers still plain; None if it is passed over."""
-        if len(row.cells) != self._width:
-            raise Malformed("row-cells", count=len(row.cells), expected=self._width)
-        if any(row.cells[place].strip() not in values for place, values in self._only):
-            self.result.passed_over += 1
-            return None
+    def _draft(self, record: Record) -> dict[str, Any]:
+        """The fields of an activity, its identifiers still plain."""
+        number = record[0].number
+        digest = sha256("\n".join(row.text for row in record).encode()).hexdigest()
         draft: dict[str, Any] = {
             "format": 1,
-            "id": f"{row.number}-{row.digest[:16]}",
+            "id": f"{number}-{digest[:16]}",
             "scenario": self._mapping.scenario,
             "evidence.tier": DEFAULT_TIER,
-            "evidence.digest": row.digest,
+            "evidence.digest": digest,
             "authorisation": NO_AUTHORISATION,
-            "nonce": self._nonce(row),
+            "nonce": self._nonce(digest, number),
         }
-        for name, source in self._mapping.fields.items():
-            cells = [row.cells[self._columns[column]].strip() for column in source.columns]
-            value = "/".join(cells) if source.constant is None else source.constant
-            if not all(cells) or not value:
-                if name in TIMES:
-                    raise Malformed("cell-empty", field=name)
-                continue
+        for name, (source, _) in self._sources.items():
             if name in TIMES:
-                draft[name] = self._time(value, source.formats)
-            elif name.startswith("quantities."):
-                draft[name] = _quantity(value, source.scale)
-            elif source.is_pseudonym:
-                if not _PSEUDONYM.fullmatch(value):
-                    raise Malformed("cell-no-pseudonym", field=name)
-                draft[name] = value
-            elif name in IDENTIFIERS:
-                draft[name] = _Plain(normalise(IDENTIFIERS[name], value))
-                if not draft[name]:
-                    raise Malformed("cell-empty", field=name)
-            else:
-                draft[name] = value
+                draft[name] = self._time(record, name)
+            elif value := self._value(record, name):
+                draft[name] = _read(name, source, value)
         draft.setdefault("end", draft["start"])
         if draft["end"] < draft["start"]:
             raise Malformed("row-times", start=draft["start"], end=draft["end"])
         return draft
 
-    def _nonce(self, row: Row) -> str:
-        message = f"tally/nonce/v1\n{row.digest}{row.number}".encode()
+    def _cell(self, row: Row, place: int) -> str:
+        cell = row.cells[place].strip()
+        return "" if cell in self._mapping.empty else cell
+
+    def _value(self, record: Record, name: str) -> str:
+        """What stands for a field, empty if one of its cells is."""
+        source, places = self._sources[name]
+        if source.constant is not None:
+            return source.constant
+        row = record[-1 if source.closes else 0]
+        cells = [self._cell(row, place) for place in places]
+        return "/".join(cells) if all(cells) else ""
+
+    def _nonce(self, digest: str, number: int) -> str:
+        message = f"tally/nonce/v1\n{digest}{number}".encode()
         return hmac.digest(self._secret, message, "sha256")[:16].hex()
 
-    def _time(self, value: str, formats: Sequence[str]) -> int:
-        for form in formats:
+    def _time(self, record: Record, name: str) -> int:
+        value = self._value(record, name)
+        if not value:
+            raise Malformed("cell-empty", field=name)
+        for form in self._sources[name][0].formats:
             try:
                 if form in ("unix", "unix-ms"):
                     if not _DIGITS.fullmatch(value):
@@ -256,6 +328,20 @@ class _Plain(str):
     """An identifier that is not yet a pseudonym."""
 
     __slots__ = ()
+
+
+def _read(name: str, source: Source, value: str) -> str | int:
+    """A field other than a time, from the text that stands for it; raises `Malformed`."""
+    if name.startswith("quantities."):
+        return _quantity(value, source.scale)
+    if source.is_pseudonym:
+        if not _PSEUDONYM.fullmatch(value):
+            raise Malformed("cell-no-pseudonym", field=name)
+    elif name in IDENTIFIERS:
+        value = _Plain(normalise(IDENTIFIERS[name], value))
+        if not value:
+            raise Malformed("cell-empty", field=name)
+    return value
 
 
 def _quantity(value: str, scale: str | None) -> int:

@@ -28,6 +28,7 @@ from chain.genesis import default_classes
 from chain.methodologies import Methodology
 from chain.reductions import Claim, Reduction
 from chain.spans import Span
+from keys.catalogue import LANGUAGES, text
 from keys.errors import Malformed, Refusal, Unreadable
 from keys.pseudonyms import KeyedHash
 from keys.strict import dump_date, parse_date
@@ -88,7 +89,9 @@ def csv(
     mapping: Annotated[
         Path,
         typer.Option(
-            "--mapping", metavar="FILE", help="Which column gives what (`api/mappings.py` tells)."
+            "--mapping",
+            metavar="FILE",
+            help="Which column gives what (`api/mappings.py`, docs/examples/mappings).",
         ),
     ],
     secret_file: SecretFile,
@@ -130,23 +133,37 @@ def _convert(
     with session.progress("doing-convert", None) as advance:
         write_file(out, _lines(converter.lines(rows), advance), private=True)
     made = converter.result
+    left_out = sorted(made.left_out.items())
     session.say(
         "convert-done",
+        rows=made.rows,
         count=made.count,
         refused=len(made.refused),
-        passed_over=made.passed_over,
+        left_out=sum(len(numbers) for _, numbers in left_out),
         path=str(out),
     )
+    if left_out:
+        reasons = [(len(numbers), session.text(code)) for code, numbers in left_out]
+        session.table(("column-rows", "column-why"), reasons)
     session.refusals(("column-line", "column-why"), made.refused)
     session.result(
         {
             "out": str(out),
+            "rows": made.rows,
             "converted": made.count,
-            "passed_over": made.passed_over,
             "first": made.first,
             "last": made.last,
             "refused": [
                 {"line": number, "error": refusal.as_json()} for number, refusal in made.refused
+            ],
+            "left_out": [
+                {
+                    "code": code,
+                    "text": {lang: text(code, lang) for lang in LANGUAGES},
+                    "count": len(numbers),
+                    "lines": numbers,
+                }
+                for code, numbers in left_out
             ],
         }
     )
@@ -256,8 +273,9 @@ def check(
                 if of is None:
                     raise Malformed("scenario-without-methodology", scenario=name)
                 reduction = of.reduce(activity, platform)
-                row |= _earned(reduction, of)
-                totals.update(count=1, grams=reduction.grams, points=of.points)
+                points = of.points_of(activity)
+                row |= _earned(reduction, points)
+                totals.update(count=1, grams=reduction.grams, points=points)
                 why = "; ".join(_claim(session, classes, claim) for claim in reduction.claims)
             except Refusal as refusal:
                 totals["refused"] += 1
@@ -300,10 +318,10 @@ def _issuers(lines: list[bytes]) -> dict[str, list[str]]:
     return {name: sorted(issuers) for name, issuers in sorted(found.items())}
 
 
-def _earned(reduction: Reduction, methodology: Methodology) -> dict[str, Any]:
+def _earned(reduction: Reduction, points: int) -> dict[str, Any]:
     return {
         "grams": reduction.grams,
-        "points": methodology.points,
+        "points": points,
         "day": dump_date(reduction.day),
         "leaf": reduction.leaf.hex(),
         "claims": [

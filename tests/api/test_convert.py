@@ -182,7 +182,7 @@ def test_a_mapping_gives_each_field_from_its_columns() -> None:
     [made], converter = convert(
         HEADER + "2026-03-02 09:00:00, ab-12 ,bus,3.2509\n2026-03-02 09:05:00,2,metro,1\n", MAPPING
     )
-    assert converter.result.passed_over == 1
+    assert converter.result.left_out == {"row-passed-over": [3]}
     assert made == {
         "format": 1,
         "id": "ab-12/2026-03-02 09:00:00",
@@ -246,6 +246,9 @@ def test_a_pseudonym_may_stand_in_the_file() -> None:
         ({"zone": "Mars/Olympus"}, "zone-unknown"),
         ({"delimiter": "::"}, "field-type"),
         ({"only": {"kind": "bus"}}, "field-type"),
+        ({"empty": "-"}, "field-type"),
+        ({"once": ["card", 1]}, "field-type"),
+        ({"once": ["when"]}, "column-missing"),
         ({"fields": {"id": {"column": "card"}}}, "field-missing"),
         ({"fields": {"start": {"column": "time", "constant": "x"}}}, "field-type"),
         ({"fields": {"start": {}}}, "field-type"),
@@ -262,6 +265,84 @@ def test_a_mapping_that_cannot_be_used_is_refused(change: dict[str, Any], code: 
     with pytest.raises(TallyError) as raised:
         convert(HEADER, MAPPING | change)
     assert raised.value.code == code
+
+
+# --- paired rows ---
+
+PAIRED: dict[str, Any] = {
+    "format": 1,
+    "scenario": "city-metro",
+    "zone": "+08:00",
+    "empty": ["-"],
+    "pair": {"key": ["card"], "column": "kind", "open": ["in"], "close": ["out"], "longest": 3600},
+    "fields": {
+        "start": {"column": "time"},
+        "end": {"column": "time", "row": "close"},
+        "subject": {"column": "card"},
+        "attributes.from": {"column": "stop"},
+        "attributes.to": {"column": "stop", "row": "close"},
+    },
+}
+PAIRED_HEADER = "time,card,kind,stop\n"
+TAPS = "2026-03-02 09:20,7,out,-\n2026-03-02 09:00,7,in,north\n"
+
+
+def test_two_rows_make_one_activity() -> None:
+    [made], converter = convert(PAIRED_HEADER + TAPS, PAIRED)
+    assert (made["start"], made["end"]) == (NINE, NINE + 1_200)
+    assert made["attributes"] == {"from": "north"}
+    assert made["id"].startswith("3-")
+    assert made["evidence"]["digest"].startswith(made["id"][2:])
+    assert (converter.result.rows, converter.result.count) == (2, 1)
+    assert not converter.result.left_out
+
+
+def test_both_rows_of_a_pair_that_cannot_be_converted_are_reported() -> None:
+    fields = PAIRED["fields"] | {"subject": {"column": "card", "is_pseudonym": True}}
+    made, converter = convert(PAIRED_HEADER + TAPS, PAIRED | {"fields": fields})
+    assert made == []
+    assert refusals(converter) == [(2, "cell-no-pseudonym"), (3, "cell-no-pseudonym")]
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"key": []}, "field-type"),
+        ({"key": "card"}, "field-type"),
+        ({"key": ["who"]}, "column-missing"),
+        ({"column": "what"}, "column-missing"),
+        ({"differ": "where"}, "column-missing"),
+        ({"close": ["out", "in"]}, "field-type"),
+        ({"longest": "3600"}, "field-type"),
+        ({"shortest": 60}, "field-unknown"),
+    ],
+)
+def test_a_pair_that_cannot_be_told_is_refused(change: dict[str, Any], code: str) -> None:
+    with pytest.raises(TallyError) as raised:
+        convert(PAIRED_HEADER, PAIRED | {"pair": PAIRED["pair"] | change})
+    assert raised.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"start": {"column": "time", "row": "close"}}, "field-type"),
+        ({"end": {"column": "time"}}, "field-type"),
+        ({"subject": {"column": "card", "row": "first"}}, "field-type"),
+    ],
+)
+def test_a_pair_begins_with_one_row_and_ends_with_the_other(
+    change: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(Malformed) as raised:
+        read_mapping(PAIRED | {"fields": PAIRED["fields"] | change})
+    assert raised.value.code == code
+
+
+def test_a_row_is_named_only_where_rows_are_paired() -> None:
+    with pytest.raises(Malformed) as raised:
+        read_mapping({name: value for name, value in PAIRED.items() if name != "pair"})
+    assert raised.value.code == "field-unknown"
 
 
 # --- files ---
