@@ -64,6 +64,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The signature suite {suite} uses a name or a number of the suite {other}.",
         "签名套件 {suite} 的名称或编号已被套件 {other} 占用。",
     ),
+    "suite-not-for-statements": (
+        "Keys of the suite {suite} sign no statements: a participant cannot have one.",
+        "套件 {suite} 的密钥不用于签署声明：参与方不能使用。",
+    ),
+    "suite-not-for-notes": (
+        "Keys of the suite {suite} sign no notes: the operator's, and a log's, cannot be one.",
+        "套件 {suite} 的密钥不用于签署便笺：不能作为运营方或日志的密钥。",
+    ),
+    "suite-not-for-cosignatures": (
+        "Keys of the suite {suite} make no cosignatures: a witness cannot have one.",
+        "套件 {suite} 的密钥不用于会签：不能作为见证方的密钥。",
+    ),
     "key-invalid": (
         "The public key is not sound: it has the wrong length, is not in its one encoding, is no "
         "point of the curve, or is one of the weak points of small order.",
@@ -117,6 +129,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "note-signature-invalid": (
         "The signature under the name {name} does not belong to this text and this key.",
         "以 {name} 之名的签名与该文本和密钥不符。",
+    ),
+    "cosigned-name-size": (
+        "{name!r} is too long for an ML-DSA cosignature, which names the cosigner and the log in "
+        "at most {limit} bytes each.",
+        "{name!r} 过长：ML-DSA 会签所含的会签者名称与日志名称各不超过 {limit} 字节。",
     ),
     "checkpoint-malformed": (
         "The checkpoint is not in its one form; this part is wrong: {reason}.",
@@ -484,6 +501,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "No proposal {proposal} waits: it never was made, has been enacted, or has expired.",
         "没有等待中的提案 {proposal}：从未提出、已经生效或已经失效。",
     ),
+    "proposal-expired": (
+        "The proposal {proposal} expired at {expires} (unix seconds); propose it again.",
+        "提案 {proposal} 已于 {expires}（Unix 秒）失效；请重新提出。",
+    ),
     "approval-twice": (
         "{participant} has approved this proposal already.",
         "{participant} 已批准过该提案。",
@@ -513,6 +534,49 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{participant} seals the blocks and would have no key, or no role, to do so; rotate its "
         "key instead.",
         "区块由 {participant} 封存，该决定会使其失去密钥或角色；请改为轮换密钥。",
+    ),
+    "governors-needed": (
+        "Only {governors} governors would have a key and the role without an end, and {threshold} "
+        "must approve: nothing could ever be decided again.",
+        "届时只剩 {governors} 名治理方的密钥与角色没有终止，而批准需要 {threshold} 名："
+        "此后将无法再作任何决定。",
+    ),
+    "threshold-differs": (
+        "The action must name the threshold that it replaces, which is {expected}.",
+        "该动作须指明其所取代的批准人数，现为 {expected}。",
+    ),
+    "threshold-bounds": (
+        "{threshold} approvals cannot be asked for: the threshold is 1 to {most}, the governors "
+        "with a key and the role without an end.",
+        "不能要求 {threshold} 份批准：批准人数须为 1 至 {most}，"
+        "即密钥与角色均没有终止的治理方人数。",
+    ),
+    "rules-version": (
+        "Version {version} of the rules cannot come into force: it must be later than {last}, and "
+        "versions up to {newest} are known here.",
+        "规则第 {version} 版不能生效：须晚于第 {last} 版，且此处只认识至第 {newest} 版。",
+    ),
+    "policy-quorum": (
+        "A quorum of {quorum} of {count} auditors does not withstand {faults} that lie: it must be "
+        "at most all of them, and more than half of the auditors and the liars together.",
+        "{count} 个审计方中 {quorum} 个的法定数不足以抵御 {faults} 个说谎者："
+        "法定数不得超过总数，且须大于审计方与说谎者合计的一半。",
+    ),
+    "policy-witness-quorum": (
+        "A quorum of {quorum} of {count} ordinary witnesses cannot be: it is 0 to all of them.",
+        "普通见证方 {count} 个，法定数不能是 {quorum}：须为 0 至总数。",
+    ),
+    "policy-cosigner-twice": (
+        "The witness policy names the cosigner {name}, or its key, twice.",
+        "见证策略中联署方 {name} 或其密钥重复出现。",
+    ),
+    "policy-not-cosigner": (
+        "The key of {name} is not one for cosignatures.",
+        "{name} 的密钥不是联署密钥。",
+    ),
+    "policy-name": (
+        "{name!r} cannot name a cosigner in a policy: use printable ASCII, and no name of a group.",
+        "{name!r} 不能在策略中作为联署方名称：须为可打印 ASCII 字符，且不与组名相同。",
     ),
     "methodology-retroactive": (
         "The methodology {id} can be in force from tomorrow by the ledger's clock, and not before.",
@@ -814,10 +878,15 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The statement {id} still waits for a block.",
         "声明 {id} 仍在等待入块。",
     ),
-    "rotate-pending": (
-        "Statements wait for a block: seal them first, so that it is clear which seal is the first "
-        "with the operator's new key.",
-        "有声明在等待入块：请先封块，以便确定运营方新密钥从哪个封印开始使用。",
+    "key-waits": (
+        "{path} waits to be put in force already, and is of the suite {suite}; approve it, or move "
+        "it away.",
+        "{path} 已在等待生效，且属于套件 {suite}；请批准它，或将其移走。",
+    ),
+    "seal-key-missing": (
+        "The key that {participant} has at log index {index} is not at hand; without it no block "
+        "can be sealed.",
+        "{participant} 在日志序号 {index} 处的密钥不在手边；没有它便无法封块。",
     ),
     "operator-key-needed": (
         "Without the key of {id} the ledger could not seal another block; rotate it instead.",
@@ -899,6 +968,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The clocks went forward: there was no local time {value}.",
         "时钟拨快：当地时间 {value} 并不存在。",
     ),
+    "row-passed-over": ("The mapping does not take such rows.", "映射不采用此类行。"),
+    "row-repeated": ("It repeats an earlier row.", "该行与前面的某行重复。"),
+    "pair-unclosed": ("It begins, and no later row ends it.", "有开始，但其后没有结束它的行。"),
+    "pair-unopened": ("It ends, and no earlier row begins it.", "有结束，但此前没有开始它的行。"),
+    "pair-too-long": (
+        "From its beginning to its end is longer than the mapping allows.",
+        "从开始到结束超过映射允许的时长。",
+    ),
+    "pair-same-place": (
+        "It ends where it begins, or one of the two places is not known.",
+        "起讫地点相同，或其中一处不详。",
+    ),
     # What commands say.
     "ask-passphrase": ("Passphrase of {path}", "{path} 的口令"),
     "doing-check": ("Checking", "正在核对"),
@@ -942,10 +1023,65 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{id} may give numbers on lines of the class {name}, by entry {index} of the log.",
         "{id} 可为 {name} 类的线编号，见日志第 {index} 条。",
     ),
+    "policy-published": (
+        "The witness policy is published: {quorum} of {count} auditors; by entry {index} of the "
+        "log.",
+        "见证策略已发布：{count} 个审计方中的 {quorum} 个；见日志第 {index} 条。",
+    ),
+    "rules-published": (
+        "Version {version} of the rules is in force from the next entry, by entry {index} of the "
+        "log.",
+        "规则第 {version} 版自下一条起生效，见日志第 {index} 条。",
+    ),
+    "history-enrol": (
+        "{participant} ({name}) is enrolled: {roles}; with the key {kid}, from index {start}",
+        "登记 {participant}（{name}）：{roles}；密钥 {kid}，自序号 {start} 起",
+    ),
+    "history-rotate": (
+        "{participant} has the key {kid} from index {start}",
+        "{participant} 自序号 {start} 起使用密钥 {kid}",
+    ),
+    "history-revoke": (
+        "the key {kid} of {participant} ends at index {end}",
+        "{participant} 的密钥 {kid} 止于序号 {end}",
+    ),
+    "history-grant": (
+        "{participant} is {role} from index {start}",
+        "{participant} 自序号 {start} 起任 {role}",
+    ),
+    "history-withdraw": (
+        "{participant} is {role} no longer, from index {end}",
+        "{participant} 自序号 {end} 起不再任 {role}",
+    ),
+    "history-classes": (
+        "{count} classes of lines; issuers: {issuers}",
+        "线类 {count} 个；编号方：{issuers}",
+    ),
+    "history-methodology": (
+        "{id}, version {version}, from {day}",
+        "{id} 第 {version} 版，自 {day} 起",
+    ),
+    "history-scenario": (
+        "{id}, by {methodology}, from {day}; platforms: {platforms}",
+        "{id}，采用 {methodology}，自 {day} 起；平台：{platforms}",
+    ),
+    "history-policy": (
+        "{quorum} of {count} auditors, of whom {faults} may lie; {least} of {witnesses} witnesses",
+        "{count} 个审计方中的 {quorum} 个，可容忍 {faults} 个说谎；"
+        "{witnesses} 个普通见证方中的 {least} 个",
+    ),
+    "history-rules": ("version {version} of the rules", "规则第 {version} 版"),
+    "history-threshold": (
+        "{governors} governors must approve",
+        "须 {governors} 名治理方批准",
+    ),
+    "history-enacted": ("enacted", "已生效"),
+    "history-waiting": ("waits", "等待中"),
+    "history-expired": ("expired", "已失效"),
     "convert-done": (
-        "{count} activities are in {path}; {refused} rows could not be converted, {passed_over} "
-        "were passed over.",
-        "{path} 中有 {count} 项活动；{refused} 行无法转换，{passed_over} 行按条件略过。",
+        "{rows} rows: {count} activities are in {path}; {refused} rows could not be converted, "
+        "{left_out} make no activity.",
+        "共 {rows} 行：{path} 中有 {count} 项活动；{refused} 行无法转换，{left_out} 行不构成活动。",
     ),
     "synthetic-done": (
         "SYNTHETIC DATA: nothing of this happened. A city's day, {day}, made up from the seed "
@@ -974,6 +1110,17 @@ TEXTS: dict[str, tuple[str, str]] = {
     "submit-waits": (
         "{count} reductions wait for a block, in {submissions} submissions: tally seal",
         "{submissions} 批提交的 {count} 笔减排量等待入块：tally seal",
+    ),
+    "signed-by-whom": (
+        "Name the platform who signs with --as, or give a submission that is signed with "
+        "--statement; one of them, not both.",
+        "请用 --as 指明签名的平台，或用 --statement 给出已签名的提交；二者取一。",
+    ),
+    "voided-by-whom": (
+        "Give the reductions, who signs with --as, and why with --reason; or a void that is signed "
+        "with --statement, and nothing else.",
+        "请给出减排量，并用 --as 指明签名者、用 --reason 说明原因；"
+        "或仅用 --statement 给出已签名的作废声明。",
     ),
     "submit-known": (
         "{count} were sent before, and are left as they are.",
@@ -1010,6 +1157,73 @@ TEXTS: dict[str, tuple[str, str]] = {
     "span-whole": ("all of it", "整条"),
     "span-seat": ("seat {seat} until {day}", "截至 {day} 的第 {seat} 席"),
     "span-a-seat": ("the lowest free seat until {day}", "截至 {day} 的最低空席"),
+    # A methodology as a page.
+    "page-version": ("{id}, version {version}", "{id}，第 {version} 版"),
+    "page-holder": ("Its holder in a register: {holder}", "在登记册中的持有者：{holder}"),
+    "page-source": ("Where its figures come from", "数据来源"),
+    "page-activity": ("What an activity must give", "活动须提供的内容"),
+    "page-grams": ("Grams of CO2 equivalent", "减排量（克二氧化碳当量）"),
+    "page-points": ("Points", "积分"),
+    "page-claims": ("What it claims, and what that stops", "占用的线，及其防止的重复计入"),
+    "page-choice": ("one of: {values}", "以下之一：{values}"),
+    "page-instant": ("start and end: the same instant", "start 与 end：同一时刻"),
+    "page-exactly": ("start and end: exactly {length} apart", "start 至 end：正好 {length}"),
+    "page-between": (
+        "start and end: {least} to {most} apart",
+        "start 至 end：相隔 {least} 至 {most}",
+    ),
+    "page-pseudonym": ("a pseudonym of the class {name}", "{name} 类的假名"),
+    "page-issuer": (
+        "who gave the number, from the ledger's list for the class {name}",
+        "编号方，须在账本 {name} 类的名单上",
+    ),
+    "page-month": ("a month, such as 2026-03", "月份，如 2026-03"),
+    "page-text": ("a text", "文本"),
+    "page-optional": ("{what}; optional", "{what}；可不提供"),
+    "page-quantity": ("an integer, {least} to {most}", "整数，{least} 至 {most}"),
+    "page-formula": ("{formula}, rounded down to whole grams", "{formula}，向下取整为克"),
+    "page-grams-between": (
+        "A reduction has {least} to {most} g.",
+        "每笔减排量为 {least} 至 {most} 克。",
+    ),
+    "page-duration": ("seconds from start to end", "start 至 end 的秒数"),
+    "page-year": ("year of start", "start 的年份"),
+    "page-points-formula": ("{formula}, rounded down", "{formula}，向下取整"),
+    "page-whole": ("all of it, once for ever", "整条，永久一次"),
+    "page-span": ("the time from start to end", "start 至 end 的时间"),
+    "page-nominal": ("{length} from start on", "自 start 起 {length}"),
+    "page-guard": ("{what}, and {length} before and after", "{what}，前后各加 {length}"),
+    "page-day-seats": (
+        "one seat of {seats} a day, across all platforms",
+        "每日 {seats} 席之一，各平台合计",
+    ),
+    "page-month-seats": (
+        "one seat of {seats} a month, across all platforms",
+        "每月 {seats} 席之一，各平台合计",
+    ),
+    "page-year-seats": (
+        "one seat of {seats} a year, across all platforms",
+        "每年 {seats} 席之一，各平台合计",
+    ),
+    "page-claim-optional": (
+        "{what}; only where the activity gives {field}",
+        "{what}；仅在活动提供 {field} 时",
+    ),
+    "page-stops": ("stops: {what}", "防止：{what}"),
+    "page-slots": (
+        "{{{field}}} is, by the time of day at start: {rows}. At other times nothing counts.",
+        "{{{field}}} 按 start 的当日时刻确定：{rows}。其他时刻不计入。",
+    ),
+    "page-days": ("{count} d", "{count} 天"),
+    "page-hours": ("{count} h", "{count} 小时"),
+    "page-minutes": ("{count} min", "{count} 分钟"),
+    "page-seconds": ("{count} s", "{count} 秒"),
+    "methodologies-library": ("In the library that comes with Tally:", "随附方法学库："),
+    "methodologies-ledger": ("Published in the ledger:", "已在账本发布："),
+    "schemas-written": (
+        "{count} schemas are in {path}.",
+        "{path} 中有 {count} 份模式文件。",
+    ),
     # Labels.
     "label-algorithm": ("algorithm (COSE)", "算法（COSE）"),
     "label-day": ("day", "日期"),
@@ -1020,6 +1234,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "label-id": ("id", "标识"),
     "label-index": ("log index", "日志序号"),
     "label-issuer": ("signed by", "签署方"),
+    "label-cosigner-key": ("cosigner's key, for a policy", "会签者密钥，用于信任策略"),
     "label-key-id": ("key id", "密钥标识"),
     "label-keys": ("keys", "密钥目录"),
     "label-kind": ("kind", "种类"),
@@ -1051,8 +1266,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "label-voided": ("voided by entry", "作废条目"),
     "label-waiting": ("waiting", "等待入块"),
     "column-claims": ("claims, or why it earns nothing", "主张，或不计入的原因"),
+    "column-approved-by": ("approved by", "批准方"),
+    "column-change": ("change", "变更"),
     "column-class": ("class", "类别"),
     "column-day": ("day", "日期"),
+    "column-from": ("from", "起始日"),
     "column-grams": ("grams", "克数"),
     "column-holder": ("holder", "持有者"),
     "column-id": ("id", "标识"),
@@ -1066,7 +1284,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column-platform": ("platform", "平台"),
     "column-points": ("points", "积分"),
     "column-position": ("position", "位置"),
+    "column-rows": ("rows", "行数"),
+    "column-proposed-by": ("proposed by", "提案方"),
     "column-span": ("stretch", "区段"),
+    "column-title": ("title", "名称"),
+    "column-until": ("until (not included)", "截止日（不含）"),
+    "column-version": ("version", "版本"),
+    "column-time": ("time", "时间"),
     "column-why": ("why", "原因"),
 }
 

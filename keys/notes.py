@@ -8,17 +8,26 @@ lines:
     — <key name> <base64 of 4 bytes key id ‖ signature>
 
 The key id is the beginning of SHA-256(key name ‖ newline ‖ type byte ‖ public key).  A key is
-given as ``<key name>+<key id in hexadecimal>+<base64 of type byte ‖ public key>``.  For Ed25519
-the type byte is 0x01, and the signature is over the text; or it is 0x04, a timestamped
-cosignature (c2sp.org/tlog-cosignature), whose signature is 8 bytes of unix seconds, big-endian,
-and the signature over
+given as ``<key name>+<key id in hexadecimal>+<base64 of type byte ‖ public key>``.
+
+A checkpoint (c2sp.org/tlog-checkpoint) is a note whose text is three lines: the origin, the
+tree size in decimal, the root hash in base64.  Further lines are refused here.
+
+The type byte says by which suite a signature is, and over what.  0x01 is Ed25519 over the text.
+0x04 and 0x06 are timestamped cosignatures of checkpoints (c2sp.org/tlog-cosignature): 8 bytes of
+unix seconds, big-endian, and a signature.  With 0x04 it is Ed25519 over
 
     cosignature/v1
     time <unix seconds in decimal>
     <text>
 
-A checkpoint (c2sp.org/tlog-checkpoint) is a note whose text is three lines: the origin, the
-tree size in decimal, the root hash in base64.  Further lines are refused here.
+and with 0x06 ML-DSA-44 over what the checkpoint says, integers of 8 bytes in big-endian:
+
+    "subtree/v1", a newline, a zero byte
+    the key name, after its length in one byte
+    the unix seconds
+    the origin, after its length in one byte
+    0, the tree size, the root hash
 
 A note is at most 65,536 bytes of text and 100 signatures.  The parser writes again what it has
 read and compares.  A signature by a key that nobody asked for is nobody's concern.
@@ -37,9 +46,11 @@ from keys.suites import PublicKey
 NOTE_TEXT_BYTES_MAX = 65_536
 NOTE_SIGNATURES_MAX = 100
 NOTE_BYTES_MAX = 1_048_576
+COSIGNED_NAME_BYTES_MAX = 255
 KEY_ID_BYTES = 4
 ROOT_BYTES = 32
 
+_SUBTREE = 0x06
 _LINE_START = "\u2014 "
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
@@ -62,7 +73,8 @@ def _check_name(name: str) -> None:
 class NoteKey:
     """A key that notes are checked with.
 
-    cosigner: whether its signatures are timestamped cosignatures (0x04) or plain ones (0x01).
+    cosigner: whether its signatures are timestamped cosignatures or plain ones.  Raises `Malformed`
+    unless the key is sound and its suite is for that.
     """
 
     name: str
@@ -72,17 +84,26 @@ class NoteKey:
     def __post_init__(self) -> None:
         _check_name(self.name)
         self.public.check()
+        _ = self.type_byte
+
+    @property
+    def type_byte(self) -> int:
+        """What its signatures are; see the module's text."""
+        return suites.by_alg(self.public.alg).type_byte(self.cosigner)
 
     @property
     def key_id(self) -> bytes:
         """The 4 bytes that signature lines carry."""
-        return _key_id(self.name, self.public, self.cosigner)
+        return hashlib.sha256(_encode(self.name) + b"\n" + self._material).digest()[:KEY_ID_BYTES]
 
     @property
     def vkey(self) -> str:
         """The key as text, as `parse_vkey` reads it."""
-        material = _type_byte(self.public, self.cosigner) + self.public.raw
-        return f"{self.name}+{self.key_id.hex()}+{dump_base64(material)}"
+        return f"{self.name}+{self.key_id.hex()}+{dump_base64(self._material)}"
+
+    @property
+    def _material(self) -> bytes:
+        return bytes([self.type_byte]) + self.public.raw
 
 
 def parse_vkey(text: str) -> NoteKey:
@@ -167,16 +188,20 @@ def _parse_line(line: str) -> NoteSignature:
 
 def sign_note(text: str, name: str, signer: Signer) -> NoteSignature:
     """The plain signature line of ``signer``, under the key name ``name``, for a note's text."""
-    signature = signer.sign(_encode(text))
-    return NoteSignature(name, _key_id(name, signer.public, False), signature)
+    key = NoteKey(name, signer.public, cosigner=False)
+    return NoteSignature(name, key.key_id, signer.sign(_encode(text)))
 
 
 def cosign(text: str, name: str, signer: Signer, time: int) -> NoteSignature:
-    """The cosignature line of ``signer`` for a checkpoint's text.  time: unix seconds."""
+    """The cosignature line of ``signer`` for a checkpoint's text.  time: unix seconds.
+
+    Raises `Malformed` if the suite is not for cosignatures, or its cosignature cannot say this.
+    """
     if not 0 <= time <= INTEGER_MAX:
         raise Malformed("note-malformed", reason="time")
-    signature = time.to_bytes(8, "big") + signer.sign(_cosigned(text, time))
-    return NoteSignature(name, _key_id(name, signer.public, True), signature)
+    key = NoteKey(name, signer.public, cosigner=True)
+    signature = time.to_bytes(8, "big") + signer.sign(_cosigned(key, text, time))
+    return NoteSignature(name, key.key_id, signature)
 
 
 def signed_by(note: Note, key: NoteKey) -> int | None:
@@ -199,24 +224,39 @@ def _verify(text: str, signature: bytes, key: NoteKey) -> int:
     time, message = 0, _encode(text)
     if key.cosigner:
         time, signature = int.from_bytes(signature[:8], "big"), signature[8:]
-        message = _cosigned(text, time)
+        try:
+            message = _cosigned(key, text, time)
+        except Malformed as error:
+            raise VerificationError("note-signature-invalid", name=key.name) from error
     if time > INTEGER_MAX or not key.public.verify(signature, message):
         raise VerificationError("note-signature-invalid", name=key.name)
     return time
 
 
-def _cosigned(text: str, time: int) -> bytes:
-    return b"cosignature/v1\ntime %d\n" % time + _encode(text)
+def _cosigned(key: NoteKey, text: str, time: int) -> bytes:
+    """What a cosignature is over; raises `Malformed` if none of this key can be over ``text``."""
+    if key.type_byte != _SUBTREE:
+        return b"cosignature/v1\ntime %d\n" % time + _encode(text)
+    checkpoint = parse_checkpoint(text)
+    return b"".join(
+        [
+            b"subtree/v1\n\0",
+            _counted(key.name),
+            time.to_bytes(8, "big"),
+            _counted(checkpoint.origin),
+            bytes(8),
+            checkpoint.size.to_bytes(8, "big"),
+            checkpoint.root,
+        ]
+    )
 
 
-def _type_byte(public: PublicKey, cosigner: bool) -> bytes:
-    suite = suites.by_alg(public.alg)
-    return bytes([suite.cosignature_type if cosigner else suite.note_type])
-
-
-def _key_id(name: str, public: PublicKey, cosigner: bool) -> bytes:
-    material = _encode(name) + b"\n" + _type_byte(public, cosigner) + public.raw
-    return hashlib.sha256(material).digest()[:KEY_ID_BYTES]
+def _counted(name: str) -> bytes:
+    """A name after its length in one byte."""
+    data = _encode(name)
+    if len(data) > COSIGNED_NAME_BYTES_MAX:
+        raise Malformed("cosigned-name-size", name=name[:80], limit=COSIGNED_NAME_BYTES_MAX)
+    return bytes([len(data)]) + data
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Private keys, behind an interface that a hardware module or a remote service can fill as well.
 
 At rest a key is one PEM file of encrypted PKCS#8 (RFC 5958, encryption PBES2 of RFC 8018), which
-other tools read too.  The file is made once, readable by its owner alone, and never overwritten.
-Its protection is that of the passphrase: the key derivation is PBKDF2 with few rounds, so choose
-a long one.
+other tools read too; an ML-DSA key is in it as its seed (RFC 9881).  The file is made once,
+readable by its owner alone, and never overwritten.  Its protection is that of the passphrase: the
+key derivation is PBKDF2 with few rounds, so choose a long one.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ class KeySigner:
         return self.suite.sign(self.private, message)
 
 
-def generate(suite_name: str = "ed25519") -> KeySigner:
+def generate(suite_name: str = suites.ED25519.name) -> KeySigner:
     """A signer with a new key; raises `Malformed` "suite-unknown"."""
     suite = suites.by_name(suite_name)
     return KeySigner(suite, suite.generate())

@@ -1,7 +1,12 @@
 """Signature suites: what a signature algorithm must be able to do, and which ones there are.
 
 Everything that signs or verifies goes through a `Suite`, found by its COSE algorithm number.  A
-further suite (SM2, ML-DSA) is a further call of `register`; no format names an algorithm.
+further suite (SM2) is a further call of `register`.  A suite says what it is for: statements,
+plain signatures of notes, cosignatures of checkpoints.
+
+    ed25519    -8   public key 32 bytes, signature 64; for statements, notes and cosignatures
+    es256      -7   public key 65 bytes, signature 64; for statements
+    ml-dsa-44  -48  public key 1,312 bytes, signature 2,420; for cosignatures
 
 A public key is written as JSON ``{"alg": -8, "public": base64}``.  Its ``kid`` is the first 16
 bytes of SHA-256 over ``tally/kid/v1`` and a newline, the algorithm number (8 bytes, signed,
@@ -13,6 +18,15 @@ curve, no sign bit where x = 0, and not one of the 8 points of small order, unde
 signature fits many messages.  A signature is R and S: S < L (RFC 8032, section 5.1.7, which makes
 it the only S for its R), and R under the same rules as a key, except that whether it is a point
 of the curve follows from the equation itself.
+
+ES256 is ECDSA with SHA-256 (RFC 9053, section 2.1) on P-256 (FIPS 186-5).  A public key is 0x04, x
+and y (SEC 1, section 2.3.3, uncompressed), 32 bytes each in big-endian and below p, a point of the
+curve.  A signature is r and s, 32 bytes each in big-endian, with 1 <= r < n and 1 <= s <= (n - 1)
+/ 2: of the two s that fit, the lower one.  Signing is deterministic (RFC 6979), so that no bad
+random number gives the key away.
+
+ML-DSA-44 (FIPS 204) is not pre-hashed and has the empty context; its number is that of RFC 9964.
+Every public key of the right length is sound.
 """
 
 import hashlib
@@ -22,7 +36,15 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from keys.errors import Fault, Malformed
 from keys.strict import dump_base64, fields, parse_base64
@@ -37,14 +59,29 @@ class Suite(ABC):
 
     name: as people write it, such as "ed25519".  alg: COSE algorithm number (RFC 9053).
     note_type, cosignature_type: C2SP signed-note signature type bytes, for a plain note signature
-    and for a timestamped cosignature.  private_type: the class of its private key objects.
+    and for a timestamped cosignature; None if it is not for that.  private_type: the class of its
+    private key objects.  signs_statements: whether participants may have its keys.
     """
 
     name: str
     alg: int
-    note_type: int
-    cosignature_type: int
+    note_type: int | None
+    cosignature_type: int | None
     private_type: type
+    signs_statements: bool = True
+
+    def type_byte(self, cosigner: bool) -> int:
+        """The type byte of cosignatures, or of plain ones; raises `Malformed` if there is none."""
+        found = self.cosignature_type if cosigner else self.note_type
+        if found is None:
+            raise Malformed(
+                "suite-not-for-cosignatures" if cosigner else "suite-not-for-notes", suite=self.name
+            )
+        return found
+
+    def owns(self, private: object) -> bool:
+        """Whether ``private`` is a private key of this suite."""
+        return isinstance(private, self.private_type)
 
     @abstractmethod
     def generate(self) -> Any:
@@ -72,11 +109,12 @@ SUITES: dict[int, Suite] = {}
 
 def register(suite: Suite) -> Suite:
     """Add ``suite``; raises `Fault` if one of its names or numbers is another suite's."""
+    types = {suite.note_type, suite.cosignature_type} - {None}
     for other in SUITES.values():
         if (
             suite.name == other.name
             or suite.alg == other.alg
-            or {suite.note_type, suite.cosignature_type} & {other.note_type, other.cosignature_type}
+            or types & {other.note_type, other.cosignature_type}
         ):
             raise Fault("suite-taken", suite=suite.name, other=other.name)
     SUITES[suite.alg] = suite
@@ -110,7 +148,7 @@ def by_note_type(note_type: int) -> tuple[Suite, bool]:
 def by_private(private: object) -> Suite:
     """The suite that ``private`` is a private key of; raises `Malformed`."""
     for suite in SUITES.values():
-        if isinstance(private, suite.private_type):
+        if suite.owns(private):
             return suite
     raise Malformed("suite-unknown", suite=type(private).__name__)
 
@@ -127,9 +165,15 @@ class PublicKey:
 
     @classmethod
     def from_json(cls, value: object) -> "PublicKey":
-        """Read ``{"alg", "public"}`` strictly, and check the key; raises `Malformed`."""
+        """Read ``{"alg", "public"}``, a participant's key, strictly, and check it.
+
+        Raises `Malformed`, also for a key of a suite that does not sign statements.
+        """
         read = fields(value, "public key", {"alg": int, "public": str})
-        return cls(read["alg"], parse_base64(read["public"])).check()
+        suite = by_alg(read["alg"])
+        if not suite.signs_statements:
+            raise Malformed("suite-not-for-statements", suite=suite.name)
+        return cls(suite.alg, parse_base64(read["public"])).check()
 
     def as_json(self) -> dict[str, object]:
         """The key as `from_json` reads it."""
@@ -223,5 +267,104 @@ ED25519 = register(
         note_type=0x01,
         cosignature_type=0x04,
         private_type=Ed25519PrivateKey,
+    )
+)
+
+
+_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+"""The order of P-256."""
+
+
+@lru_cache(maxsize=4096)
+def _p256_public(public: bytes) -> ec.EllipticCurvePublicKey:
+    if len(public) != 65 or public[0] != 0x04:
+        raise Malformed("key-invalid")
+    try:
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
+    except ValueError:
+        raise Malformed("key-invalid") from None
+
+
+class Es256(Suite):
+    """ECDSA with SHA-256 on P-256, strict as this module's beginning tells."""
+
+    def owns(self, private: object) -> bool:
+        return isinstance(private, ec.EllipticCurvePrivateKey) and isinstance(
+            private.curve, ec.SECP256R1
+        )
+
+    def generate(self) -> ec.EllipticCurvePrivateKey:
+        return ec.generate_private_key(ec.SECP256R1())
+
+    def public_bytes(self, private: ec.EllipticCurvePrivateKey) -> bytes:
+        return private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+    def sign(self, private: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:
+        algorithm = ec.ECDSA(hashes.SHA256(), deterministic_signing=True)
+        r, s = decode_dss_signature(private.sign(message, algorithm))
+        return r.to_bytes(32) + min(s, _N - s).to_bytes(32)
+
+    def verify(self, public: bytes, signature: bytes, message: bytes) -> bool:
+        r, s = int.from_bytes(signature[:32]), int.from_bytes(signature[32:])
+        if len(signature) != 64 or not 0 < r < _N or not 0 < s <= _N // 2:
+            return False
+        try:
+            algorithm = ec.ECDSA(hashes.SHA256())
+            _p256_public(public).verify(encode_dss_signature(r, s), message, algorithm)
+        except (Malformed, InvalidSignature):
+            return False
+        return True
+
+    def check_public(self, public: bytes) -> None:
+        _p256_public(public)
+
+
+# COSE also has -9, ECDSA with SHA-256 on P-256 and nothing else (RFC 9864); as with -8 above, the
+# older number is the one that foreign COSE libraries know.
+ES256 = register(
+    Es256(
+        name="es256",
+        alg=-7,
+        note_type=None,
+        cosignature_type=None,
+        private_type=ec.EllipticCurvePrivateKey,
+    )
+)
+
+
+class MlDsa44(Suite):
+    """Pure ML-DSA-44 (FIPS 204) with the empty context."""
+
+    def generate(self) -> MLDSA44PrivateKey:
+        return MLDSA44PrivateKey.generate()
+
+    def public_bytes(self, private: MLDSA44PrivateKey) -> bytes:
+        return private.public_key().public_bytes_raw()
+
+    def sign(self, private: MLDSA44PrivateKey, message: bytes) -> bytes:
+        return private.sign(message)
+
+    def verify(self, public: bytes, signature: bytes, message: bytes) -> bool:
+        try:
+            MLDSA44PublicKey.from_public_bytes(public).verify(signature, message)
+        except (ValueError, InvalidSignature):
+            return False
+        return True
+
+    def check_public(self, public: bytes) -> None:
+        try:
+            MLDSA44PublicKey.from_public_bytes(public)
+        except ValueError:
+            raise Malformed("key-invalid") from None
+
+
+ML_DSA_44 = register(
+    MlDsa44(
+        name="ml-dsa-44",
+        alg=-48,
+        note_type=None,
+        cosignature_type=0x06,
+        private_type=MLDSA44PrivateKey,
+        signs_statements=False,
     )
 )

@@ -3,7 +3,7 @@
     python tests/independent_checker.py BUNDLE POLICY
 
 prints the verdict.  § is a section of the specification; documents, which are most of the work,
-are read in independent_forms.py.
+are read in independent_forms.py, and keys, notes and policies in independent_notes.py.
 """
 
 import re
@@ -13,10 +13,10 @@ from pathlib import Path
 
 import cbor2
 import independent_forms as forms
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from independent_forms import FOREVER, H, full, holder, need, obj, u, unbase64, unhex, whole
+from independent_forms import FOREVER, H, holder, need, obj, u, unbase64, unhex, whole
+from independent_notes import Note, Policy, check_signature, key_bytes, participants_key
 
-ZERO, ALG = bytes(32), b"\xff" * 7 + b"\xf8"
+ZERO = bytes(32)
 HELD = "line:s start:n end:n holder:h path:l before:o after:o"
 COMMON = "format:s kind:s checkpoint:s genesis:d seal:d rules:d classes:d books:o"
 KINDS = {
@@ -25,27 +25,6 @@ KINDS = {
     "span": f"{COMMON} submission:d signer:d leaf:d held:d",
     "free": f"{COMMON} free:d",
 }
-P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493  # §5
-Y8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
-
-
-def sound_y(data):
-    y = int.from_bytes(data, "little") % 2**255
-    need(y < P and y not in (0, 1, P - 1, Y8, P - Y8))
-    return y
-
-
-def sound_key(raw):
-    need(len(raw) == 32)
-    y, d = sound_y(raw), -121665 * pow(121666, -1, P)
-    need(pow((y * y - 1) * pow(d * y * y + 1, -1, P), (P - 1) // 2, P) == 1)
-    return raw
-
-
-def check_signature(raw, signature, message):
-    need(len(signature) == 64 and int.from_bytes(signature[32:], "little") < L)
-    sound_y(signature[:32])
-    Ed25519PublicKey.from_public_bytes(raw).verify(signature, message)
 
 
 class Statement:  # §6
@@ -72,9 +51,9 @@ class Statement:  # §6
         self.signed = cbor2.dumps(["Signature1", protected, b"", payload], canonical=True)
         self.id = H(b"tally/statement/v1\n", self.signed)
 
-    def verify(self, raw):
-        need(self.alg == -8 and self.kid == H(b"tally/kid/v1\n", ALG, raw)[:16])
-        check_signature(raw, self.signature, self.signed)
+    def verify(self, key):
+        need(self.alg == key[0] and self.kid == H(b"tally/kid/v1\n", key_bytes(key))[:16])
+        check_signature(key, self.signature, self.signed)
 
 
 def bit(key, place):
@@ -198,98 +177,12 @@ def included(leaf, index, size, path, root):  # §18
     need(s == 0 and r == root)
 
 
-class Note:
-    def __init__(self, data):
-        text = data.decode()
-        end = text.rindex("\n\n") + 1
-        self.text, lines, self.lines = text[:end], text[end + 1 :].split("\n"), []
-        need(len(data) <= 1_048_576 and len(self.text.encode()) <= 65_536)
-        need(not re.search("[\0-\x09\x0b-\x1f]", text) and lines.pop() == "" and len(lines) <= 100)
-        for line in lines:
-            dash, name, encoded = line.split(" ")
-            check_key_name(name)
-            raw = unbase64(encoded)
-            need(dash == "\u2014" and len(raw) > 4)
-            self.lines.append((name, raw[:4], raw[4:]))
-        need(self.lines)
-
-    def signed_by(self, key):
-        name, key_id, cosigner, raw = key
-        found = [s for n, k, s in self.lines if (n, k) == (name, key_id)]
-        for signature in found:
-            stamp, head = signature[: 8 * cosigner], b""
-            if cosigner:
-                time = int.from_bytes(stamp, "big")
-                head = b"cosignature/v1\ntime %d\n" % time
-                need(time <= FOREVER)
-            check_signature(raw, signature[len(stamp) :], head + self.text.encode())
-        return bool(found)
-
-
-def check_key_name(name):
-    need(name and "+" not in name and not any(map(str.isspace, name)))
-    need(not re.search("[\0-\x1f]", name))
-
-
-def read_vkey(text, cosigner):
-    name, key_id, encoded = text.split("+", 2)
-    check_key_name(name)
-    material = unbase64(encoded)
-    need(material[0] == (4 if cosigner else 1))
-    need(unhex(key_id, 4) == H(name.encode(), b"\n", material)[:4])
-    return name, unhex(key_id, 4), cosigner, sound_key(material[1:])
-
-
-class Policy:  # §19
-    def __init__(self, data):
-        self.logs, self.witnesses, self.groups, self.quorum = [], {}, {}, None
-        loose, names = set(), {"none"}
-        need(len(data) <= 1_048_576 and not re.search(rb"[\0-\x08\x0b-\x1f\x7f]", data))
-        for line in data.decode("utf-8", "surrogateescape").split("\n"):
-            kind, *words = re.split("[ \t]+", line.strip(" \t"))
-            if not kind or kind.startswith("#"):
-                continue
-            need(kind in ("log", "witness", "group", "quorum"))
-            if kind == "log":
-                need(len(words) in (1, 2))
-                self.logs.append(read_vkey(words[0], False))
-            elif kind == "quorum":
-                need(self.quorum is None and len(words) == 1 and words[0] in names)
-                self.quorum = words[0]
-            else:
-                name = words[0]
-                need(name not in names)
-                if kind == "witness":
-                    need(len(words) in (2, 3))
-                    self.witnesses[name] = read_vkey(words[1], True)
-                else:
-                    count, members = words[1], words[2:]
-                    need(members and set(members) <= loose and len(set(members)) == len(members))
-                    count = {"any": "1", "all": str(len(members))}.get(count, count)
-                    need(full("[1-9][0-9]{0,5}", count) and int(count) <= len(members))
-                    self.groups[name] = int(count), members
-                    loose -= set(members)
-                names.add(name), loose.add(name)
-        for keys in (self.logs, list(self.witnesses.values())):
-            need(len({key[3] for key in keys}) == len(keys))
-        need(self.quorum is not None)
-
-    def reached(self, cosigned):
-        reached = {"none", *cosigned}
-        for name, (least, members) in self.groups.items():
-            if len(reached & set(members)) >= least:
-                reached.add(name)
-        return self.quorum in reached
-
-
 class Bundle:  # §20
     def __init__(self, data, policy):
         self.given = given = forms.read_json(data, 16_777_216, 8)
         need(given["format"] == "tally-bundle/1" and obj(given, KINDS[given["kind"]]))
         note = Note(given["checkpoint"].encode())
-        origin, size, root, end = note.text.split("\n")
-        need(origin and full("0|[1-9][0-9]{0,18}", size) and int(size) <= FOREVER and end == "")
-        self.size, self.root = int(size), unbase64(root)
+        origin, self.size, self.root = note.checkpoint()
         log = next(key for key in policy.logs if key[0] == origin and note.signed_by(key))
         self.cosigned = [name for name, key in policy.witnesses.items() if note.signed_by(key)]
         genesis, index = self.logged("genesis")
@@ -308,7 +201,8 @@ class Bundle:  # §20
         self.document("classes", [], index)
         if given["kind"] != "free":
             submission, index = self.logged("submission")
-        self.held(given["rules"], "rules", [], holder("rules", u(1)), index)
+        version = next(v for v in (1, 2) if given["rules"]["holder"] == holder("rules", u(v)).hex())
+        self.held(given["rules"], "rules", [], holder("rules", u(version)), index)
         if given["kind"] == "free":
             self.register.free(given["free"])
             self.days.append(int(given["free"]["line"][:4], 16))
@@ -339,13 +233,12 @@ class Bundle:  # §20
 
     def submitted(self, submission, index):
         signer = obj(self.given["signer"], "key:d key_held:d role_held:d")
-        key, body, by = obj(signer["key"], "alg:i public:s"), submission.body, submission.issuer
-        raw = sound_key(unbase64(key["public"]))
-        need(key["alg"] == -8 and submission.audience == self.ledger)
-        submission.verify(raw)
+        key, body, by = participants_key(signer["key"]), submission.body, submission.issuer
+        need(submission.audience == self.ledger)
+        submission.verify(key)
         obj(body, "format:i scenario:s root:h count:i grams:i")
         need(body["format"] == 1 and 1 <= body["count"] <= 65_536)
-        self.held(signer["key_held"], "key", [by], holder("key", ALG, raw), index)
+        self.held(signer["key_held"], "key", [by], holder("key", key_bytes(key)), index)
         role = holder("role", cbor2.dumps([by, "platform"], canonical=True))
         self.held(signer["role_held"], "role", [by, "platform"], role, index)
         if self.given["kind"] == "span":

@@ -201,7 +201,7 @@ def read_activity(data):  # §14
 
 class Methodology:  # §15
     def __init__(self, document, classes):
-        required = "format:i id:s version:i title:d source:d points:n tiers:l duration:d"
+        required = "format:i id:s version:i title:d source:d points:? tiers:l duration:d"
         required += " quantities:d grams:? claims:l"
         self.given = given = obj(read_json(document, 32_768), required, "tables:d slots:d")
         self.classes, self.id, self.version = classes, given["id"], given["version"]
@@ -218,6 +218,8 @@ class Methodology:  # §15
             need(all(type(row) is list and len(row) == len(by) + 1 for row in rows))
             self.tables[name] = by, {tuple(row[:-1]): decimal(row[-1]) for row in rows}
             need(len(self.tables[name][1]) == len(rows))
+        need(whole(given["points"]) or self.bounds(given["points"]))
+        self.nodes = 0
         low, high = self.bounds(given["grams"])
         self.grams = max(low // 1, 1), high // 1
         need(1 <= self.grams[1] < 2**53)

@@ -30,8 +30,8 @@ from verifier.check import check_bundle
 from verifier.policy import parse_policy
 
 TESTS = Path(__file__).parent
-MODULES = ("independent_checker.py", "independent_forms.py")
-MAY_IMPORT = {"cbor2", "cryptography", "independent_forms"}
+MODULES = ("independent_checker.py", "independent_forms.py", "independent_notes.py")
+MAY_IMPORT = {"cbor2", "cryptography", "independent_forms", "independent_notes"}
 POLICIES = {
     text: (parse_policy(text.encode()), second.Policy(text.encode()))
     for text in (PLAIN_TEXT, QUORUM_TEXT, (EXAMPLES / "policy").read_text("utf-8"))

@@ -27,9 +27,10 @@ from chain.merkle import leaf_hash, verify_inclusion
 from chain.methodologies import Methodology
 from chain.proofs import Held, check_free, check_held
 from chain.reductions import SUBMISSION_COUNT_MAX, Claim, Reduction
-from chain.rules import RULES_VERSION, rules_holder, seal_body
+from chain.rules import seal_body
 from chain.scenarios import Scenario
 from chain.spans import make_holder
+from chain.state import RULES_VERSION, rules_holder
 from keys.catalogue import text
 from keys.errors import Malformed, TallyError, VerificationError
 from keys.participants import Role, key_holder, role_holder
@@ -249,11 +250,11 @@ class _Checker:
             )
             # A line, once it is claimed, keeps its class: what is in force last tells of all.
             self._covers(documents.held, self.signed.checkpoint.size - 1, "classes")
-            self._held(
-                self.bundle.rules, self.classes.line("rules", []), rules_holder(RULES_VERSION)
-            )
-            self._covers(self.bundle.rules, self._index, "rules")
-            details["version"] = RULES_VERSION
+            held, known = self.bundle.rules, range(1, RULES_VERSION + 1)
+            version = next((v for v in known if rules_holder(v) == held.span.holder), RULES_VERSION)
+            self._held(held, self.classes.line("rules", []), rules_holder(version))
+            self._covers(held, self._index, "rules")
+            details["version"] = version
 
     def _books(self) -> bool:
         """Whether the books of all days in question are closed."""

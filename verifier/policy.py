@@ -10,7 +10,9 @@ A policy is a text file, a line each, blank lines and lines that start with "#" 
 A checkpoint is good if one of the logs has signed it and the quorum has cosigned it: a witness by
 its cosignature, a group by at least k of its members.  Names are defined before they are used, each
 once; a name is a member of one group at most, and no two logs or witnesses have one key: so nobody
-counts twice, however often they have signed.  Bytes beyond ASCII are opaque.  Auditors, who replay
+counts twice, however often they have signed.  A log's key signs plain notes, a witness's makes
+cosignatures, of Ed25519 or ML-DSA-44 (`keys.notes`); who has one of each is two witnesses, and a
+group of both with ``all`` asks for both.  Bytes beyond ASCII are opaque.  Auditors, who replay
 every block, and ordinary witnesses are both "witnesses" here; a policy that wants both puts each
 kind in a group of its own, and requires all groups.
 """

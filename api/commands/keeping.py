@@ -6,19 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from api.commands.founding import POLICY
 from api.commands.governing import enact, report
 from api.options import By, LedgerFolder, command
-from api.proving import policy_text
-from api.session import Ledger, Session
+from api.session import Session
 from api.values import write_file
-from chain.sequencer import CLOCK_LAG_SECONDS_MAX
 from keys.errors import Usage
 from keys.notes import NoteKey
 from keys.participants import key_holder
 from keys.pseudonyms import PSEUDONYM_BYTES
+from keys.suites import ED25519, SUITES, by_alg, by_name
 
 Participant = Annotated[str, typer.Argument(metavar="ID", help="The participant.")]
+SUITE_NAMES = "|".join(suite.name for suite in SUITES.values())
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,10 +31,17 @@ def add_to(app: typer.Typer) -> None:
     command(group, "secret", ledger=False)(secret)
 
 
-def new(session: Session, participant: Participant) -> None:
+def new(
+    session: Session,
+    participant: Participant,
+    *,
+    suite: Annotated[
+        str, typer.Option("--suite", metavar=SUITE_NAMES, help="The signature algorithm.")
+    ] = ED25519.name,
+) -> None:
     """Make a key for a participant: DIR/ID.pem, encrypted, with --keys DIR."""
     path = session.keys_folder() / f"{participant}.pem"
-    public = session.new_key(path).public
+    public = session.new_key(path, suite).public
     session.say("key-made", id=participant, path=str(path))
     session.result({"participant": participant, "path": str(path), "key": public.as_json()})
 
@@ -48,11 +54,18 @@ def show(
         str | None,
         typer.Option("--origin", metavar="NAME", help="Show it as the key of this log as well."),
     ] = None,
+    cosigner: Annotated[
+        str | None,
+        typer.Option(
+            "--cosigner", metavar="NAME", help="Show it as the key of this cosigner as well."
+        ),
+    ] = None,
 ) -> None:
     """Show the public part of a participant's key, in --keys DIR."""
     public = session.load_key(session.keys_folder() / f"{participant}.pem").public
     written = public.as_json()
     vkey = NoteKey(origin, public, cosigner=False).vkey if origin else None
+    cosigner_vkey = NoteKey(cosigner, public, cosigner=True).vkey if cosigner else None
     session.facts(
         {
             "label-participant": participant,
@@ -60,36 +73,54 @@ def show(
             "label-public-key": written["public"],
             "label-key-id": public.kid.hex(),
             **({"label-log-key": vkey} if vkey else {}),
+            **({"label-cosigner-key": cosigner_vkey} if cosigner_vkey else {}),
         }
     )
     session.result(
-        {"participant": participant, "key": written, "kid": public.kid.hex(), "vkey": vkey}
+        {
+            "participant": participant,
+            "key": written,
+            "kid": public.kid.hex(),
+            "vkey": vkey,
+            "cosigner_vkey": cosigner_vkey,
+        }
     )
 
 
-def rotate(session: Session, folder: LedgerFolder, participant: Participant, *, by: By) -> None:
+def rotate(
+    session: Session,
+    folder: LedgerFolder,
+    participant: Participant,
+    *,
+    by: By,
+    suite: Annotated[
+        str | None,
+        typer.Option(
+            "--suite",
+            metavar=SUITE_NAMES,
+            help="The new key's signature algorithm; by default the old one's.",
+        ),
+    ] = None,
+) -> None:
     """Give a participant a new key; the old one ends where the new one begins."""
     ledger = session.open(folder)
     old = ledger.public_key(participant)
+    wanted = by_name(suite) if suite else by_alg(old.alg)
+    if participant == ledger.operator:
+        wanted.type_byte(cosigner=False)  # it signs the checkpoints as well
     path = ledger.key_path(participant, waiting=True)
-    made = session.load_key(path) if path.is_file() else session.new_key(path)
+    made = session.load_key(path) if path.is_file() else session.new_key(path, wanted.name)
+    if made.suite != wanted:
+        raise Usage("key-waits", path=str(path), suite=made.suite.name)
     action: dict[str, Any] = {
         "action": "rotate",
         "participant": participant,
         "key": made.public.as_json(),
         "consumes": key_holder(old).hex(),
     }
-    if participant == ledger.operator:
-        # The seal of the block in which this happens is still signed with the old key.
-        idle = ledger.now - ledger.state.time > CLOCK_LAG_SECONDS_MAX
-        with ledger.store.snapshot() as snapshot:
-            if snapshot.pending_count():
-                raise Usage("rotate-pending")
-        action["at"] = ledger.state.index + (4 if idle else 3)
     outcome = enact(ledger, by, [action])
     if outcome.index is not None:
         ledger.signer(participant)  # which puts the new key's file in the place of the old one's
-        _renew_policy(ledger, participant)
     report(ledger, outcome, "key-rotated", id=participant)
 
 
@@ -113,9 +144,3 @@ def secret(
     write_file(path, [secrets.token_hex(2 * PSEUDONYM_BYTES).encode() + b"\n"], private=True)
     session.say("secret-made", path=str(path))
     session.result({"path": str(path)})
-
-
-def _renew_policy(ledger: Ledger, participant: str) -> None:
-    if participant == ledger.operator:
-        text = policy_text(ledger.state.genesis.origin, ledger.log_key)
-        write_file(ledger.folder / POLICY, [text.encode()])

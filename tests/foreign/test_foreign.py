@@ -14,15 +14,18 @@ from typing import Any
 
 import cbor2
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from support.suites import es256, high_s
 
 from chain import merkle
 from chain.receipts import check_receipt, make_receipt, sign_tree
 from keys import signer
 from keys.errors import VerificationError
-from keys.statements import sign_statement
-from keys.suites import PublicKey
+from keys.signer import KeySigner
+from keys.statements import parse_statement, sign_statement
+from keys.suites import ED25519, PublicKey
 
 TOP = Path(__file__).resolve().parents[2]
 LOCK = TOP / "requirements" / "foreign.txt"
@@ -33,6 +36,8 @@ READERS = Path(__file__).with_name("readers.py")
 ORIGIN = "ledger.example/city"
 OPERATOR = signer.from_seed(b"operator")
 OTHER = signer.from_seed(b"other")
+SUITES = {"ed25519": (OPERATOR, OTHER), "es256": (es256("operator"), es256("other"))}
+"""For each suite that signs statements, two signers."""
 ENTRIES = [b"entry %d" % number for number in range(11)]
 LEAVES = merkle.leaf_hashes(ENTRIES)
 
@@ -60,16 +65,27 @@ def foreign() -> Path:
 
 
 def pem(public: PublicKey) -> str:
-    key = Ed25519PublicKey.from_public_bytes(public.raw)
+    key: Ed25519PublicKey | ec.EllipticCurvePublicKey
+    if public.alg == ED25519.alg:
+        key = Ed25519PublicKey.from_public_bytes(public.raw)
+    else:
+        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public.raw)
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def job(kind: str, data: bytes, public: PublicKey, entry: bytes = b"") -> dict[str, str]:
+def job(
+    kind: str,
+    data: bytes,
+    public: PublicKey,
+    entry: bytes = b"",
+    named: PublicKey = OPERATOR.public,
+) -> dict[str, str]:
+    """What a reader is asked; ``named``: the key that the statement names."""
     return {
         "kind": kind,
         "data": data.hex(),
         "key": pem(public),
-        "kid": OPERATOR.public.kid.hex(),
+        "kid": named.kid.hex(),
         "entry": entry.hex(),
     }
 
@@ -128,12 +144,14 @@ def test_scitt_cose_refuses_what_we_refuse(foreign: Path) -> None:
             check_receipt(bytes.fromhex(case["data"]), bytes.fromhex(case["entry"]), key, ORIGIN)
 
 
-def test_cwt_decodes_our_statements(foreign: Path) -> None:
+@pytest.mark.parametrize("suite", SUITES)
+def test_cwt_decodes_our_statements(foreign: Path, suite: str) -> None:
+    by, _ = SUITES[suite]
     audience = hashlib.sha256(b"genesis").digest()
     payload = '{"period":"2026-01","note":"公交"}'.encode()
     made = {
         audience: sign_statement(
-            OPERATOR,
+            by,
             kind=kind,
             issuer="operator",
             subject="关于 block 7",
@@ -143,21 +161,23 @@ def test_cwt_decodes_our_statements(foreign: Path) -> None:
         )
         for kind, audience in (("genesis", None), ("seal", audience))
     }
-    cases = [job("statement", statement.data, OPERATOR.public) for statement in made.values()]
+    cases = [
+        job("statement", statement.data, by.public, named=by.public) for statement in made.values()
+    ]
     for (aud, statement), answer in zip(made.items(), ask(foreign, cases), strict=True):
         content_type = f"application/vnd.tally.{statement.kind}+json"
         assert answer == {
             "accepted": True,
             "again": True,
             "claims": ["operator", "关于 block 7", aud and aud.hex(), 1_800_000_000],
-            "headers": [-8, content_type, OPERATOR.public.kid.hex(), {}],
+            "headers": [by.public.alg, content_type, by.public.kid.hex(), {}],
             "payload": payload.hex(),
         }
 
 
-def test_cwt_refuses_an_altered_statement(foreign: Path) -> None:
-    statement = sign_statement(
-        OPERATOR,
+def seal(by: KeySigner) -> bytes:
+    return sign_statement(
+        by,
         kind="seal",
         issuer="operator",
         subject="block 7",
@@ -165,11 +185,30 @@ def test_cwt_refuses_an_altered_statement(foreign: Path) -> None:
         expires=1_800_000_000,
         payload=b'{"grams":144}',
     ).data
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_cwt_refuses_an_altered_statement(foreign: Path, suite: str) -> None:
+    by, other = SUITES[suite]
+    statement = seal(by)
     cases = [
-        job("statement", statement.replace(b"144", b"145"), OPERATOR.public),
-        job("statement", statement.replace(b"block 7", b"block 8"), OPERATOR.public),
-        job("statement", statement[:-1] + bytes([statement[-1] ^ 1]), OPERATOR.public),
-        job("statement", statement, OTHER.public),
+        job("statement", altered, public, named=by.public)
+        for altered, public in (
+            (statement.replace(b"144", b"145"), by.public),
+            (statement.replace(b"block 7", b"block 8"), by.public),
+            (statement[:-1] + bytes([statement[-1] ^ 1]), by.public),
+            (statement, other.public),
+        )
     ]
     for answer in ask(foreign, cases):
         assert answer == {"accepted": False, "again": False, "error": "VerifyError"}
+
+
+def test_what_foreign_readers_leave_open_we_refuse(foreign: Path) -> None:
+    # ECDSA takes a high s as well; the statement is the same, and its bytes have two forms.
+    by, _ = SUITES["es256"]
+    read = parse_statement(seal(by))
+    data = read.data.replace(read.signature, high_s(read.signature))
+    [answer] = ask(foreign, [job("statement", data, by.public, named=by.public)])
+    assert answer["accepted"] and answer["again"]
+    assert not parse_statement(data).verify(by.public)

@@ -253,7 +253,6 @@ def test_names_that_no_key_has(name: str) -> None:
         LOG_KEY.vkey.replace(LOG_KEY.key_id.hex(), "00000000"),
         f"name+{hashlib.sha256(b'name').hexdigest()[:8]}+",
         "name+00000000+" + base64.b64encode(b"\x02" + SIGNER.public.raw).decode(),
-        "name+00000000+" + base64.b64encode(b"\x06" + bytes(1312)).decode(),
         "name+00000000+" + base64.b64encode(b"\x01" + bytes(31)).decode(),
         "name+00000000+" + base64.b64encode(b"\x01\x01" + bytes(31)).decode(),
     ],

@@ -5,13 +5,17 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from keys.errors import Malformed, TallyError, Unreadable, Usage
 from keys.signer import Signer, from_seed, generate, load, save
+from keys.suites import SUITES
 
 PASSPHRASE = "口令 with some length".encode()
+NAMES = [suite.name for suite in SUITES.values()]
 
 
 def test_a_signer_signs_with_its_key() -> None:
@@ -33,14 +37,24 @@ def test_the_private_key_is_not_shown() -> None:
     assert "private=" not in repr(signer)
 
 
-def test_save_and_load(tmp_path: Path) -> None:
-    signer, path = generate(), tmp_path / "key.pem"
+@pytest.mark.parametrize("name", NAMES)
+def test_save_and_load(tmp_path: Path, name: str) -> None:
+    signer, path = generate(name), tmp_path / "key.pem"
     save(signer, path, PASSPHRASE)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
-    assert signer.private.private_bytes_raw() not in path.read_bytes()
-    assert load(path, PASSPHRASE).public == signer.public
-    assert load(str(path), PASSPHRASE).sign(b"message") == signer.sign(b"message")
+    read = load(str(path), PASSPHRASE)
+    assert (read.suite, read.public) == (signer.suite, signer.public)
+    assert signer.public.verify(read.sign(b"message"), b"message")
+
+
+def test_an_ml_dsa_key_is_kept_as_its_seed(tmp_path: Path) -> None:
+    signer, path = generate("ml-dsa-44"), tmp_path / "key.pem"
+    save(signer, path, PASSPHRASE)
+    read = load(path, PASSPHRASE)
+    assert read.private.private_bytes_raw() == signer.private.private_bytes_raw()
+    assert len(signer.private.private_bytes_raw()) == 32
+    assert len(path.read_bytes()) < 400
 
 
 def test_a_key_file_is_never_overwritten(tmp_path: Path) -> None:
@@ -94,8 +108,13 @@ SEALED = serialization.BestAvailableEncryption(PASSPHRASE)
         b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
         pem(from_seed(b"one").private, PLAIN),
         pem(X25519PrivateKey.generate(), SEALED),
+        pem(ec.generate_private_key(ec.SECP384R1()), SEALED),
+        pem(MLDSA65PrivateKey.generate(), SEALED),
     ],
-    ids=["absent", "empty", "junk", "long", "cut", "not DER", "not encrypted", "another use"],
+    ids=[
+        *("absent", "empty", "junk", "long", "cut", "not DER", "not encrypted", "another use"),
+        *("another curve", "another parameter set"),
+    ],
 )
 def test_what_holds_no_key_is_unreadable(tmp_path: Path, data: bytes | None) -> None:
     path = tmp_path / "key.pem"

@@ -1,4 +1,4 @@
-"""Ed25519 in its one strict reading, and the registry that takes further suites."""
+"""Ed25519 in its one strict reading, and the registry of suites, which takes further ones."""
 
 import hashlib
 import secrets
@@ -205,7 +205,7 @@ def test_kid_and_json() -> None:
         None,
         {},
         {**public.as_json(), "kid": "x"},
-        {**public.as_json(), "alg": -7},
+        {**public.as_json(), "alg": -9},
         {**public.as_json(), "alg": True},
         {**public.as_json(), "public": str(public.as_json()["public"]).rstrip("=")},
     ):
@@ -274,22 +274,42 @@ def test_a_further_suite_needs_no_other_format(toy: Suite) -> None:
         assert signed_by(Note("text\n", (line,)), key) == time
 
 
+def test_suites_that_lack_the_same_types_do_not_meet() -> None:
+    suite = Toy("toy", -70_000, None, None, ToyKey)
+    assert suites.register(suite) is suites.by_name("toy")
+    del SUITES[suite.alg]
+
+
+def test_what_each_suite_is_for() -> None:
+    assert {
+        suite.name: (suite.alg, suite.signs_statements, suite.note_type, suite.cosignature_type)
+        for suite in SUITES.values()
+    } == {
+        "ed25519": (-8, True, 0x01, 0x04),
+        "es256": (-7, True, None, None),
+        "ml-dsa-44": (-48, False, None, 0x06),
+    }
+
+
 def test_a_suite_takes_no_other_suites_place(toy: Suite) -> None:
     for taken in (
         Toy("ed25519", -1, 0xF1, 0xF2, ToyKey),
         Toy("toy2", -8, 0xF1, 0xF2, ToyKey),
         Toy("toy2", -1, 0x01, 0xF2, ToyKey),
         Toy("toy2", -1, 0xF1, 0x01, ToyKey),
+        Toy("toy2", -1, None, 0x06, ToyKey),
+        Toy("es256", -1, None, None, ToyKey),
+        Toy("toy2", -7, None, None, ToyKey),
     ):
         with pytest.raises(Fault) as error:
             suites.register(taken)
         assert error.value.code == "suite-taken"
     for look_up in (
-        lambda: suites.by_alg(-7),
+        lambda: suites.by_alg(-9),
         lambda: suites.by_name("rsa"),
         lambda: suites.by_note_type(2),
         lambda: suites.by_private(object()),
-        lambda: PublicKey(-7, b"").verify(b"", b""),
+        lambda: PublicKey(-9, b"").verify(b"", b""),
     ):
         with pytest.raises(Malformed) as unknown:
             look_up()

@@ -28,7 +28,8 @@ from support.city import NOON, TODAY, City, key
 from api.proving import prove_free, prove_reduction, prove_span
 from chain.calendar import DAY_SECONDS
 from chain.genesis import library
-from chain.spans import make_holder
+from chain.spans import FOREVER, make_holder
+from chain.state import RULES_VERSION, rules_holder
 from keys.catalogue import LANGUAGES
 from keys.errors import Usage
 from keys.participants import role_holder
@@ -205,7 +206,7 @@ def test_the_facts_of_a_reduction() -> None:
         "scenario": "city-bike",
         "methodology": "bike-share-trip",
         "version": 1,
-        "points": 5,
+        "points": 0,
         "source": json.loads(library()["bike-share-trip"])["source"],
         "count": 19,
         "classes": "vehicle",
@@ -339,6 +340,26 @@ def test_what_was_recorded_stays_good_after_the_classes_change(tmp_path: Path) -
     # What is no longer in force is no longer shown.
     bundle = prove_reduction(city.store, leaf)
     assert bundle["classes"]["document"] == json.dumps(registry)
+
+
+def test_what_was_recorded_stays_good_after_the_rules_change(tmp_path: Path) -> None:
+    city = City.found(tmp_path / "ledger", rules=1)
+    leaf, _ = ride_of(city, "before")
+    consumes = rules_holder(1).hex()
+    city.govern({"action": "rules", "version": RULES_VERSION, "consumes": consumes})
+    after, _ = ride_of(city, "after")
+    assert proved(city, leaf).verdict == proved(city, after).verdict == "provisional"
+    # Each shows the version that judged it; a stretch that is free, the one in force.
+    free = city.state.classes.line("ticket", ["city-bus", "0" * 32])
+    bundles = (
+        prove_reduction(city.store, leaf),
+        prove_reduction(city.store, after),
+        prove_free(city.store, free, 0, FOREVER),
+    )
+    holders = [bytes.fromhex(bundle["rules"]["holder"]) for bundle in bundles]
+    newest = rules_holder(RULES_VERSION)
+    assert holders == [rules_holder(1), newest, newest]
+    assert check(bundles[2]).verdict == "provisional"
 
 
 def test_what_was_recorded_stays_good_after_the_next_version(tmp_path: Path) -> None:

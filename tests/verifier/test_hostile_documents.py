@@ -80,6 +80,12 @@ HOSTILE_METHODOLOGIES: list[Json] = [
     {"title": {"en": 1, "zh": 2}},
     {"source": {"standard": 1, "table": 2, "date": 3}},
     {"points": -1},
+    {"points": []},
+    {"points": {}},
+    {"points": "five"},
+    {"points": {"sum": []}},
+    {"points": {"lookup": "nowhere"}},
+    {"points": {"product": ["1"] * 64}},
     {"format": {}},
     {"id": []},
 ]

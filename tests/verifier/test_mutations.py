@@ -19,10 +19,8 @@ register, signs it anew, and asks only that nothing but a report comes out, and 
 checker, written from the specification alone, comes to the same verdict.
 """
 
-import json
 from collections import Counter
 from functools import cache
-from hashlib import sha256
 from random import Random
 from typing import Any
 
@@ -35,7 +33,6 @@ from support.bundles import (
     QUORUM,
     Json,
     Sealed,
-    World,
     check,
     cosigned,
     dump,
@@ -44,16 +41,14 @@ from support.bundles import (
     samples,
     world,
 )
-from support.city import TODAY, key
-from support.mutations import alter, mutate
+from support.city import TODAY
+from support.mutations import mutate, signed
 
 from chain.methodologies import Methodology
 from chain.proofs import Absent
 from chain.reductions import Reduction
-from chain.spans import Span, make_holder
 from keys.errors import TallyError
-from keys.statements import Statement, sign_statement
-from keys.strict import dump_base64, dump_cbor, dump_date, dump_json, parse_cbor, parse_date
+from keys.strict import dump_date, parse_date
 from verifier.bundles import Bundle, parse_bundle
 from verifier.check import INVALID, PROVISIONAL, UNWITNESSED, VALID, Report, check_bundle
 
@@ -217,88 +212,6 @@ def run(seed: int, count: int) -> Counter[str]:
 
 
 # --- what an operator signs ---
-
-
-def signed(random: Random, forged: World) -> Json:
-    """The bundle of a ride of a ledger in which one thing behind the signatures is mutated."""
-    bundle = dict(samples()["ride, disclosed"])
-    index, seal = ledger().rides.index, None
-    (position, reduction) = (1, forged.batches[index][1])
-    lines = {
-        "classes": forged.line("classes"),
-        "scenario": forged.line("scenario", "city-bus"),
-        "methodology": forged.line("methodology", "bus-ride-by-code"),
-    }
-    target = random.choice(("genesis", "submission", "seal", "reduction", "activity", *lines))
-    if target in lines:
-        span = next(s for s in forged.spans.values() if s.line == lines[target])
-        document = altered_json(random, forged.documents[span.holder])
-        forged.publish(span.line, document, target, span.start, span.end)
-    elif target == "seal":
-        good = forged.seal()
-        seal = again(good, altered_json(random, good.payload), "operator")
-    elif target in ("genesis", "submission"):
-        at = 0 if target == "genesis" else index
-        good = forged.statements[at]
-        forged.statements[at] = again(good, altered_json(random, good.payload), good.issuer)
-    else:
-        if target == "activity":
-            line = altered_json(random, bundle["activity"].encode())
-            bundle["activity"] = line.decode()
-            digest = sha256(b"tally/activity/v1\n" + line).digest()
-            data = Reduction.make(
-                *(reduction.platform, reduction.scenario, reduction.version, reduction.day),
-                *(reduction.grams, reduction.claims, digest),
-            ).data
-        else:
-            parts = parse_cbor(reduction.data)
-            for _ in range(random.randint(1, 2)):
-                alter(random, parts)
-            data = dump_cbor(parts)
-        leaf = sha256(b"\0" + data).digest()
-        body = forged.statements[index].body | {"root": leaf.hex(), "count": 1}
-        forged.statements[index] = again(forged.statements[index], dump_json(body), "metro-app")
-        bundle["reduction"] = {"position": 0, "data": dump_base64(data), "path": []}
-        holder = make_holder("reduction", leaf)
-        forged.put(*(s._replace(holder=holder) for s in spans_of(forged, reduction)))
-        reduction = None
-    sealed = forged.sealed(seal)
-    spans = spans_of(world(), world().batches[index][position])
-    return {
-        **bundle,
-        **sealed.common("reduction"),
-        **sealed.submitted(index),
-        "scenario": sealed.document(lines["scenario"], TODAY),
-        "methodology": sealed.document(lines["methodology"], TODAY),
-        "claims": [sealed.held(span.line, span.start) for span in spans],
-    }
-
-
-def spans_of(of: World, reduction: Reduction) -> list[Span]:
-    """The spans that a reduction holds, in the order of its claims."""
-    lines = [claim.line for claim in reduction.claims]
-    held = [span for span in of.spans.values() if span.holder == reduction.holder]
-    return sorted(held, key=lambda span: lines.index(span.line))
-
-
-def altered_json(random: Random, data: bytes) -> bytes:
-    value = json.loads(data)
-    for _ in range(random.randint(1, 2)):
-        alter(random, value)
-    return json.dumps(value, ensure_ascii=False).encode()
-
-
-def again(statement: Statement, payload: bytes, issuer: str) -> Statement:
-    """The statement with another payload, signed anew."""
-    return sign_statement(
-        key(issuer),
-        kind=statement.kind,
-        issuer=issuer,
-        subject="mutated",
-        audience=statement.audience,
-        expires=statement.expires,
-        payload=payload,
-    )
 
 
 def run_signed(seed: int, count: int) -> Counter[str]:

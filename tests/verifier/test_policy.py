@@ -17,21 +17,35 @@ from support.bundles import (
     check,
     cosignature,
     cosigned,
+    failure,
     honest,
     vkey,
     with_signatures,
 )
 from support.city import NOON, ORIGIN, key
+from support.suites import es256, ml_dsa
 
 from api.proving import policy_text
 from keys.errors import Malformed, VerificationError
-from keys.notes import NoteKey, parse_note
+from keys.notes import NoteKey, NoteSignature, cosign, parse_note
 from keys.strict import dump_base64
 from verifier.policy import POLICY_BYTES_MAX, Policy, parse_policy
 
 LOG = f"log {LOG_VKEY}\n"
 W = [f"witness w{n} {vkey(f'w{n}')}\n" for n in range(6)]
 NOBODY = "quorum none\n"
+
+
+def post_quantum(name: str, key_name: str | None = None) -> str:
+    """The verifier key of a cosigner with an ML-DSA key."""
+    return NoteKey(f"{key_name or name}.example", ml_dsa(name).public, cosigner=True).vkey
+
+
+def other_type(text: str, kind: int, raw: bytes) -> str:
+    """A policy line with a key of this type byte and these bytes, its key id right."""
+    material = bytes([kind]) + raw
+    key_id = sha256(b"x.example\n" + material).digest()[:4].hex()
+    return f"{text} x.example+{key_id}+{dump_base64(material)}\n"
 
 
 def policy(*lines: str) -> Policy:
@@ -75,6 +89,10 @@ VALID = {
     "as many as there are": LOG + "".join(W[:3]) + "group g 3 w0 w1 w2\nquorum g\n",
     "two logs": LOG + f"log {NoteKey(ORIGIN, key('next').public, cosigner=False).vkey}\n" + NOBODY,
     "the log's key as a witness": LOG + f"witness w {vkey('operator')}\nquorum w\n",
+    "a witness with an ML-DSA key": LOG + f"witness w {post_quantum('w')}\nquorum w\n",
+    "one key name, a key of each suite": LOG
+    + f"witness w {vkey('w')}\nwitness w-pq {post_quantum('w')}\n"
+    + "group both all w w-pq\nquorum both\n",
     "groups named as keywords": LOG + W[0] + "group any any w0\ngroup all all any\nquorum all\n",
 }
 
@@ -162,6 +180,20 @@ INVALID = {
     "a fraction": W[0] + "group g 1.0 w0\nquorum g\n",
     "a witness's key for a log": f"log {vkey('w')}\n" + NOBODY,
     "a log's key for a witness": f"witness w {LOG_VKEY}\n" + NOBODY,
+    "an ML-DSA key for a log": f"log {post_quantum('w')}\n" + NOBODY,
+    "an ML-DSA key twice": f"witness w {post_quantum('w')}\nwitness x {post_quantum('w')}\n"
+    + NOBODY,
+    "an ML-DSA key under two key names": f"witness w {post_quantum('w')}\n"
+    + f"witness x {post_quantum('w', 'x')}\n"
+    + NOBODY,
+    "an ML-DSA key as a plain one": other_type("log", 1, ml_dsa("w").public.raw) + NOBODY,
+    "an ML-DSA key as an Ed25519 cosigner": other_type("witness w", 4, ml_dsa("w").public.raw)
+    + NOBODY,
+    "an Ed25519 key as an ML-DSA cosigner": other_type("witness w", 6, key("w").public.raw)
+    + NOBODY,
+    "a P-256 key as a plain one": other_type("log", 1, es256("w").public.raw) + NOBODY,
+    "a P-256 key as a cosigner": other_type("witness w", 4, es256("w").public.raw) + NOBODY,
+    "a P-256 key as C2SP's ECDSA": other_type("witness w", 2, es256("w").public.raw) + NOBODY,
     "a key with a wrong id": LOG.replace("+", "+0", 1) + NOBODY,
     "a key of an unknown kind": "log x+00000000+fw==\n" + NOBODY,
     "a key that is no point": "log x+00000000+Af//////////////////////////////////////////8=\n"
@@ -331,3 +363,66 @@ def test_any_of_several_logs_is_enough() -> None:
     other = NoteKey("other.example", key("someone").public, cosigner=False).vkey
     new = NoteKey(ORIGIN, key("someone-else").public, cosigner=False).vkey
     assert check(BUNDLE, policy(f"log {other}\nlog {new}\n", LOG, NOBODY)).verdict == "provisional"
+
+
+# --- cosignatures of two suites ---
+
+TWO_SUITES = policy(
+    LOG,
+    f"witness w {vkey('w')}\nwitness w-pq {post_quantum('w')}\n",
+    "group both all w w-pq\nquorum both\n",
+)
+
+
+def with_lines(*lines: NoteSignature) -> dict[str, object]:
+    note = parse_note(BUNDLE["checkpoint"].encode())
+    return with_signatures(BUNDLE, [*note.signatures, *lines])
+
+
+def ml_dsa_line(text: str | None = None, name: str = "w", time: int = NOON) -> NoteSignature:
+    text = text or parse_note(BUNDLE["checkpoint"].encode()).text
+    return cosign(text, f"{name}.example", ml_dsa(name), time)
+
+
+def test_a_quorum_that_asks_for_both_suites_is_reached_by_both_alone() -> None:
+    text = parse_note(BUNDLE["checkpoint"].encode()).text
+    edwards, post = cosignature(text, "w"), ml_dsa_line()
+    for lines, names, verdict in (
+        ([], [], "unwitnessed"),
+        ([edwards], ["w"], "unwitnessed"),
+        ([post], ["w-pq"], "unwitnessed"),
+        ([edwards, edwards], ["w"], "unwitnessed"),
+        ([post, post, ml_dsa_line(time=NOON + 1)], ["w-pq"], "unwitnessed"),
+        ([edwards, post], ["w", "w-pq"], "provisional"),
+        ([post, edwards], ["w", "w-pq"], "provisional"),
+    ):
+        report = check(with_lines(*lines), TWO_SUITES)
+        assert (report.verdict, report.facts["cosigned_by"]) == (verdict, names)
+
+
+def test_a_witness_with_an_ml_dsa_key_that_signs_twice_counts_once() -> None:
+    lines = [f"witness {name} {post_quantum(name)}\n" for name in ("v", "w")]
+    two = policy(LOG, *lines, "group g 2 v w\nquorum g\n")
+    twice = [ml_dsa_line(time=NOON + second) for second in range(3)]
+    report = check(with_lines(*twice), two)
+    assert (report.verdict, report.facts["cosigned_by"]) == ("unwitnessed", ["w"])
+    assert check(with_lines(*twice, ml_dsa_line(name="v")), two).verdict == "provisional"
+
+
+def test_an_ml_dsa_cosignature_of_another_checkpoint_refuses_the_bundle() -> None:
+    good = ml_dsa_line()
+    other = ml_dsa_line(f"{ORIGIN}\n1\n{dump_base64(bytes(32))}\n")
+    late = NoteSignature(good.name, good.key_id, bytes(8) + good.signature[8:])
+    for line in (other, late):
+        assert failure(with_lines(line), TWO_SUITES) == "checkpoint: note-signature-invalid"
+        assert check(with_lines(line)).verdict == "provisional"
+
+
+def test_a_cosignature_counts_for_the_key_of_its_suite_alone() -> None:
+    text = parse_note(BUNDLE["checkpoint"].encode()).text
+    edwards, post = cosignature(text, "w"), ml_dsa_line()
+    for line in (
+        NoteSignature(edwards.name, post.key_id, edwards.signature),
+        NoteSignature(post.name, edwards.key_id, post.signature),
+    ):
+        assert failure(with_lines(line), TWO_SUITES) == "checkpoint: note-signature-invalid"
