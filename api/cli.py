@@ -13,7 +13,17 @@ from collections.abc import Sequence
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.commands import founding, governing, keeping, proving, reporting, showing, submitting
+from api.commands import (
+    founding,
+    governing,
+    history,
+    keeping,
+    methodologies,
+    proving,
+    reporting,
+    showing,
+    submitting,
+)
 from api.session import default_language
 from keys.catalogue import LANGUAGES, text
 from keys.errors import Fault, Refusal, TallyError, Unreadable, Usage, VerificationError
@@ -35,7 +45,17 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for _part in (founding, keeping, governing, reporting, submitting, proving, showing):
+for _part in (
+    founding,
+    keeping,
+    governing,
+    history,
+    reporting,
+    submitting,
+    proving,
+    showing,
+    methodologies,
+):
     _part.add_to(app)
 
 

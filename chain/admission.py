@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from chain import merkle
 from chain.activities import Activity, parse_activities
 from chain.bulk import no_collection
+from chain.effects import Entry
 from chain.methodologies import Methodology
 from chain.reductions import SUBMISSION_COUNT_MAX, Reduction, total_grams
-from chain.rules import Entry, check_signed, check_submission, governing_methodology
+from chain.rules import check_signed, check_submission, governing_methodology
 from chain.state import State
 from keys.errors import Malformed, Refusal
 from keys.signer import Signer

@@ -89,19 +89,19 @@ class Formula:
         duration: tuple[int, int],
     ) -> None:
         self._tables = tables
-        self._source = source
+        self.source = source
         self._nodes = 0
         low, high = self._bounds(source, quantities, duration)
-        #: Least and most that the formula can give, in whole grams.
+        #: Least and most that the formula can give, rounded down, at least 0.
         self.bounds = (max(int(low // 1), 0), max(int(high // 1), 0))
         # A table of equal rows is no constant: an activity may fit none of them.
         self._constant = low // 1 if isinstance(source, str) else None
 
-    def grams(self, activity: Activity, day: int) -> int:
+    def floor(self, activity: Activity, day: int) -> int:
         """The formula's value for an activity, rounded down."""
         if self._constant is not None:
             return int(self._constant)
-        return int(self._value(self._source, activity, day) // 1)
+        return int(self._value(self.source, activity, day) // 1)
 
     def _value(self, node: Any, activity: Activity, day: int) -> Fraction:
         if isinstance(node, str):

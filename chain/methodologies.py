@@ -5,7 +5,7 @@ As JSON::
     format, id, version    1, its name, 1 …
     title                  {"en": …, "zh": …}
     source                 {"standard": …, "table": …, "date": …}, where its figures come from
-    points                 points that the reduction earns
+    points                 points that the activity earns: an integer, or a formula
     tiers                  tiers of evidence that count, a list of names
     duration               {"min": …, "max": …}, seconds from start to end
     quantities             {name: {"min": …, "max": …}}, integers that the activity must give
@@ -82,7 +82,7 @@ class Methodology:
                 "version": int,
                 "title": dict,
                 "source": dict,
-                "points": int,
+                "points": (int, str, dict),
                 "tiers": list,
                 "duration": dict,
                 "quantities": dict,
@@ -93,29 +93,33 @@ class Methodology:
         )
         if given["format"] != 1:
             raise Malformed("format-unknown", where="methodology", format=given["format"])
-        if not is_slug(given["id"]) or given["version"] < 1 or given["points"] < 0:
-            raise _wrong("id, version or points")
+        if not is_slug(given["id"]) or given["version"] < 1:
+            raise _wrong("id or version")
         self.id: str = given["id"]
         self.version: int = given["version"]
         self.title: Mapping[str, str] = fields(given["title"], "title", _TEXTS)
         self.source: Mapping[str, str] = fields(
             given["source"], "source", {"standard": str, "table": str, "date": str}
         )
-        self.points: int = given["points"]
         if not all(isinstance(tier, str) for tier in given["tiers"]):
             raise _wrong("tiers")
         self.tiers = frozenset[str](given["tiers"])
-        self._duration = _bounds("duration", given["duration"])
-        self._quantities = {
+        self.duration = _bounds("duration", given["duration"])
+        self.quantities = {
             name: _bounds(name, value) for name, value in given["quantities"].items()
         }
-        tables = {n: Table.read(n, value) for n, value in given.get("tables", {}).items()}
-        self._formula = Formula(given["grams"], tables, self._quantities, self._duration)
-        self._slots = _read_slots(given["slots"]) if "slots" in given else None
+        self.tables = {n: Table.read(n, value) for n, value in given.get("tables", {}).items()}
+        self.formula = self._read_formula(given["grams"])
+        self.points: int | str | Mapping[str, Any] = given["points"]
+        if not isinstance(self.points, int):
+            self._points = self._read_formula(self.points)
+        elif self.points < 0:
+            raise _wrong("points")
+        self.slots = _read_slots(given["slots"]) if "slots" in given else None
         self.templates = tuple(self._read_template(item) for item in given["claims"])
         if not any(t.line_class.is_activity and t.optional is None for t in self.templates):
             raise Malformed("methodology-claims-nothing", id=self.id)
-        if not 1 <= self._formula.bounds[1] <= GRAMS_MAX:
+        if not 1 <= self.formula.bounds[1] <= GRAMS_MAX:
             raise _wrong("grams")
 
     @property
@@ -126,7 +130,7 @@ class Methodology:
     @property
     def grams_bounds(self) -> tuple[int, int]:
         """The least and the most grams that one reduction can have."""
-        return max(self._formula.bounds[0], 1), self._formula.bounds[1]
+        return max(self.formula.bounds[0], 1), self.formula.bounds[1]
 
     # --- from an activity ---
 
@@ -136,16 +140,16 @@ class Methodology:
         start, end = given["start"], given["end"]
         if given["evidence"]["tier"] not in self.tiers:
             raise Refusal("tier-not-counted", tier=given["evidence"]["tier"], id=self.id)
-        if not self._duration[0] <= end - start <= self._duration[1]:
-            raise Refusal("duration-out-of-bounds", seconds=end - start, bounds=self._duration)
+        if not self.duration[0] <= end - start <= self.duration[1]:
+            raise Refusal("duration-out-of-bounds", seconds=end - start, bounds=self.duration)
         quantities = given.get("quantities", {})
-        for name, (least, most) in self._quantities.items():
+        for name, (least, most) in self.quantities.items():
             if not least <= quantities.get(name, -1) <= most:
                 raise Refusal("quantity-out-of-bounds", name=name, bounds=(least, most))
         day = self.calendar.day(start)
         if not 0 <= day <= DAY_MAX:
             raise Refusal("span-beyond-calendar")
-        grams = self._formula.grams(activity, day)
+        grams = self.formula.floor(activity, day)
         if grams < 1:
             raise Refusal("no-reduction", grams=grams)
         claims: list[Claim] = []
@@ -157,6 +161,12 @@ class Methodology:
         return Reduction.make(
             platform, given["scenario"], self.version, day, grams, tuple(claims), activity.digest
         )
+
+    def points_of(self, activity: Activity) -> int:
+        """The points that an activity earns beside its reduction; raises `Refusal` likewise."""
+        if isinstance(self.points, int):
+            return self.points
+        return max(self._points.floor(activity, self.calendar.day(activity.fields["start"])), 0)
 
     def _claim(
         self, template: Template, given: Mapping[str, Any], start: int, end: int, day: int
@@ -187,7 +197,7 @@ class Methodology:
 
         def value(match: re.Match[str]) -> str:
             field = match[1]
-            if self._slots is not None and field == self._slots[0]:
+            if self.slots is not None and field == self.slots[0]:
                 return self._slot(start)
             whole, _, member = field.partition(".")
             found = given.get(whole)
@@ -201,7 +211,7 @@ class Methodology:
 
     def _slot(self, start: int) -> str:
         seconds = self.calendar.seconds(start)
-        for low, high, name in self._slots[1] if self._slots else ():
+        for low, high, name in self.slots[1] if self.slots else ():
             if low <= seconds < high:
                 return name
         raise Refusal("outside-slots", id=self.id)
@@ -273,7 +283,7 @@ class Methodology:
             self.classes.allows(piece.line, piece.start, piece.end)
             last = piece.end
             taken += 1
-        low, high = self._duration
+        low, high = self.duration
         if template.seconds is not None:
             low = high = template.seconds
         start, end = first + template.guard, last - template.guard
@@ -288,6 +298,9 @@ class Methodology:
         return taken
 
     # --- reading ---
+
+    def _read_formula(self, source: Any) -> Formula:
+        return Formula(source, self.tables, self.quantities, self.duration)
 
     def _read_template(self, value: Any) -> Template:
         given = fields(
@@ -319,10 +332,15 @@ class Methodology:
             or (is_seats and (parts[1] not in PERIODS or not 1 <= seats <= of.longest))
             or not 0 <= guard <= GUARD_SECONDS_MAX
             or (seconds is not None and not 1 <= seconds <= of.longest)
-            or (is_seconds and seconds is None and self._duration[0] + 2 * guard < 1)
+            or (is_seconds and seconds is None and self.duration[0] + 2 * guard < 1)
         ):
             raise _wrong(f"claim on {of.name}")
         return Template(of, parts, seconds, guard, seats, given.get("optional"))
+
+
+def fields_of(part: str) -> list[str]:
+    """What a part of a template takes of the activity: "subject", "ticket.issuer", a slot …"""
+    return _FIELD.findall(part)
 
 
 def methodology_holder(document: bytes) -> bytes:

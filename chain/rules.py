@@ -30,13 +30,14 @@ replay decides it again.
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from chain import merkle
 from chain.blocks import log_key
 from chain.calendar import OFFSET_SECONDS_MAX, Calendar
 from chain.classes import Classes
+from chain.effects import Effects, Entry, Refused
 from chain.governance import enact, read_actions
 from chain.methodologies import Methodology
 from chain.reductions import SUBMISSION_COUNT_MAX, Claim, Reduction, total_grams
@@ -46,37 +47,6 @@ from keys.errors import Conflict, Fault, Malformed, NotAllowed, VerificationErro
 from keys.participants import Role
 from keys.statements import Statement
 from keys.strict import DAY_MAX, dump_date, fields, parse_date, parse_hex
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A statement, with the reductions that it names: those submitted, or those to void."""
-
-    statement: Statement
-    reductions: Sequence[Reduction] = ()
-
-
-@dataclass(frozen=True)
-class Refused:
-    """Why one reduction of a submission was not recorded."""
-
-    code: str
-    claim: int
-    met: Span | None = None
-    day: int = 0
-
-
-@dataclass(frozen=True)
-class Effects:
-    """What a statement does: the next state, spans entered (or their ends moved) and removed,
-
-    and for each reduction of a submission None if it is recorded, or why it is not.
-    """
-
-    state: State
-    put: Sequence[Span] = ()
-    drop: Sequence[Span] = ()
-    outcomes: Sequence[Refused | None] = field(default=())
 
 
 def apply(state: State | None, entry: Entry, view: View) -> Effects:

@@ -22,11 +22,12 @@ from sqlalchemy.exc import IntegrityError
 from chain.admission import Admitted
 from chain.blocks import make_checkpoint, make_seal
 from chain.bulk import no_collection
+from chain.effects import Effects, Entry, Refused
 from chain.merkle import Frontier, leaf_hashes
 from chain.receipts import make_receipt, sign_tree
 from chain.reductions import Reduction, dump_reductions, total_grams
 from chain.register import ROOT_PAGE, Register
-from chain.rules import Effects, Entry, Refused, apply, check_signed, void_list
+from chain.rules import apply, check_signed, void_list
 from chain.spans import FOREVER, Span
 from chain.state import State
 from chain.store.ledger import Block, LedgerStore, activities_path, reductions_path

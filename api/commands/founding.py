@@ -14,7 +14,6 @@ from chain.genesis import (
     ACCEPTANCE_DAYS,
     default_classes,
     enrol,
-    library,
     make_genesis,
     publish_methodology,
 )
@@ -77,7 +76,7 @@ def init(
         typer.Option(
             "--methodology",
             metavar="ID|FILE",
-            help="In force from the first day; repeatable; by default all that come with Tally.",
+            help="In force from the first day; repeatable. Others are published when wanted.",
         ),
     ] = None,
     founding: Annotated[
@@ -91,7 +90,7 @@ def init(
     issuers: dict[str, list[str]] = {}
     for name, of in map(split_pair, issuer or ()):
         issuers.setdefault(name, []).append(of)
-    documents = [read_methodology(source) for source in methodology or sorted(library())]
+    documents = [read_methodology(source) for source in methodology or ()]
     further: Any = read_json(founding) if founding else []
     if not isinstance(further, list):
         raise Malformed("field-type", where=str(founding), field=".", expected="a list")
@@ -120,7 +119,7 @@ def init(
     sequencer.post([genesis])
     sequencer.seal_all(session.now)
     sequencer.answer(genesis)
-    policy = policy_text(origin, signers[operator].public)
+    policy = policy_text(origin, signers[operator].public, sequencer.state.policy)
     write_file(folder / POLICY, [policy.encode()])
     session.say("init-done", origin=origin, id=genesis.id.hex(), day=dump_date(day))
     session.facts(

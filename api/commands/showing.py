@@ -12,7 +12,7 @@ from api.session import SHOWN_MAX, Ledger, Session
 from api.values import show_offset, show_span, show_time
 from chain.reductions import Claim
 from chain.spans import FOREVER, Span
-from chain.store.ledger import Head, Snapshot
+from chain.store.snapshot import Head, Snapshot
 from keys.errors import Usage
 from keys.strict import dump_base64, dump_date
 
@@ -88,7 +88,7 @@ def statement(session: Session, folder: LedgerFolder, place: Place) -> None:
         refusals = snapshot.refusals(index)
         reductions = []
         if found.kind == "submission":
-            reductions = snapshot.reductions(bytes.fromhex(found.body["root"]))
+            reductions = ledger.store.reductions(bytes.fromhex(found.body["root"]))
     session.facts(
         {
             "label-index": index,
@@ -242,9 +242,9 @@ def line(
 
 
 def policy(session: Session, folder: LedgerFolder) -> None:
-    """Show a trust policy to start from: the log's key, no quorum yet."""
+    """Show the trust policy in force, as tally-verify reads it: the log's key, and the quorum."""
     ledger = session.open(folder)
-    made = policy_text(ledger.state.genesis.origin, ledger.log_key)
+    made = policy_text(ledger.state.genesis.origin, ledger.log_key, ledger.state.policy)
     session.print(made.rstrip("\n"))
     session.result({"policy": made})
 
@@ -270,7 +270,7 @@ def status(session: Session, folder: LedgerFolder) -> None:
             "label-recorded": f"{head.recorded} ({head.grams} g)",
             "label-refused": head.refused,
             "label-waiting": waiting,
-            "label-proposals": len(state.proposals),
+            "label-proposals": len(state.waiting),
             "label-register": head.register_root.hex(),
             "label-root": head.frontier.root().hex(),
             "label-participants": ", ".join(sorted(state.participants)),
@@ -292,7 +292,7 @@ def status(session: Session, folder: LedgerFolder) -> None:
             "refused": head.refused,
             "grams": head.grams,
             "waiting": waiting,
-            "proposals": [identity.hex() for identity in state.proposals],
+            "proposals": [identity.hex() for identity in state.waiting],
             "register": head.register_root.hex(),
             "root": head.frontier.root().hex(),
             "participants": {

@@ -7,19 +7,27 @@ from typing import Annotated, Any
 
 import typer
 
-from api.options import As, LedgerFolder, command
+from api.options import LedgerFolder, command
 from api.session import SHOWN_MAX, Ledger, Session
 from api.submitting import Item, Known, RefusedItem, Sent, Submitting, Tally
-from api.values import show_time, write_file
+from api.values import read_file, show_time, write_file
 from chain.classes import LineClass
 from chain.reductions import SUBMISSION_COUNT_MAX
-from chain.store.ledger import Head
+from chain.rules import void_list
+from chain.store.snapshot import Head
 from keys.catalogue import LANGUAGES, text
-from keys.errors import Unreadable
+from keys.errors import Unreadable, Usage
+from keys.statements import STATEMENT_BYTES_MAX, Statement, parse_statement
 from keys.strict import dump_base64, dump_date, dump_json
 
 VOID_REDUCTIONS_MAX = 256
 """So many fit in a statement."""
+SignedElsewhere = Annotated[
+    Path | None,
+    typer.Option(
+        "--statement", metavar="FILE", help="The statement, signed elsewhere, instead of --as."
+    ),
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -34,7 +42,10 @@ def submit(
     folder: LedgerFolder,
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The NDJSON file of activities.")],
     *,
-    platform: As,
+    platform: Annotated[
+        str | None, typer.Option("--as", metavar="ID", help="The platform who signs, with its key.")
+    ] = None,
+    statement: SignedElsewhere = None,
     batch: Annotated[
         int,
         typer.Option(
@@ -53,12 +64,19 @@ def submit(
 ) -> int:
     """Submit activities, and say what was recorded and what was refused."""
     ledger = session.open(folder)
-    submitting = Submitting(ledger, platform, batch=batch, is_sealing=not no_seal)
+    submitting = Submitting(ledger, is_sealing=not no_seal)
     submissions: list[dict[str, Any]] = []
     refused: list[RefusedItem] = []
 
+    def sent(lines: Iterator[bytes]) -> Iterator[Sent | Known]:
+        if platform is not None and statement is None:
+            return submitting.run(lines, platform, batch)
+        if platform is None and statement is not None:
+            return submitting.hand_over(lines, read_file(statement, STATEMENT_BYTES_MAX))
+        raise Usage("signed-by-whom")
+
     def rows(lines: Iterator[bytes]) -> Iterator[bytes]:
-        for one in submitting.run(lines):
+        for one in sent(lines):
             if isinstance(one, Sent):
                 submissions.append(_submission(one))
                 refused.extend(one.refused())
@@ -247,14 +265,32 @@ def void(
     session: Session,
     folder: LedgerFolder,
     reductions: Annotated[
-        list[str], typer.Argument(metavar="REDUCTION...", help="Leaf hashes of reductions.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="[REDUCTION...]", help="Leaf hashes of reductions."),
+    ] = None,
     *,
-    participant: As,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")],
+    participant: Annotated[
+        str | None, typer.Option("--as", metavar="ID", help="The participant who signs.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why.")] = None,
+    statement: SignedElsewhere = None,
 ) -> None:
     """Take the claims of recorded reductions away; anyone may claim the stretch anew."""
     ledger = session.open(folder)
+    if statement is None and reductions and participant is not None and reason is not None:
+        statements = _voids(ledger, reductions, participant, reason)
+    elif statement is not None and not reductions and participant is None and reason is None:
+        statements = [parse_statement(read_file(statement, STATEMENT_BYTES_MAX))]
+    else:
+        raise Usage("voided-by-whom")
+    count = sum(len(void_list(one)) for one in statements)
+    answers = ledger.post(statements)
+    session.say("voided", count=count, index=answers[0].index)
+    session.result({"voided": count, "indexes": [answer.index for answer in answers]})
+
+
+def _voids(ledger: Ledger, reductions: list[str], participant: str, reason: str) -> list[Statement]:
+    """The statements that void reductions, signed with the participant's key here."""
     named = []
     with ledger.store.snapshot() as snapshot:
         for name in reductions:
@@ -266,7 +302,7 @@ def void(
                     "holder": reduction.holder.hex(),
                 }
             )
-    statements = [
+    return [
         ledger.sign(
             "void",
             participant,
@@ -275,6 +311,3 @@ def void(
         )
         for at in range(0, len(named), VOID_REDUCTIONS_MAX)
     ]
-    answers = ledger.post(statements)
-    session.say("voided", count=len(named), index=answers[0].index)
-    session.result({"voided": len(named), "indexes": [answer.index for answer in answers]})

@@ -58,7 +58,7 @@ WORKED: list[tuple[Any, int, tuple[int, int]]] = [
 @pytest.mark.parametrize(("source", "grams", "bounds"), WORKED)
 def test_worked_figures(source: Any, grams: int, bounds: tuple[int, int]) -> None:
     made = formula(source)
-    assert made.grams(activity(), DAY) == grams
+    assert made.floor(activity(), DAY) == grams
     assert made.bounds == bounds
 
 
@@ -139,7 +139,7 @@ def value(node: Any, of: Activity) -> Fraction:
 def test_a_formula_is_exact_and_within_its_bounds(source: Any, of: Activity) -> None:
     made = formula(source)
     exact = value(source, of)
-    grams = made.grams(of, DAY)
+    grams = made.floor(of, DAY)
     assert grams == exact.numerator // exact.denominator
     low, high = made.bounds
     assert low <= max(grams, 0) <= high

@@ -19,10 +19,11 @@ from support.city import (
 )
 from support.replay import Replayed, check_replay
 
+from chain.effects import Entry
 from chain.genesis import enrol, library, publish_methodology
 from chain.governance import ACTIONS
 from chain.proofs import check_held
-from chain.rules import Entry, apply
+from chain.rules import apply
 from chain.sequencer import Sequencer
 from chain.spans import FOREVER, Span, make_holder
 from chain.state import RULES_VERSION, State, rules_holder

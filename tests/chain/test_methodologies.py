@@ -11,7 +11,7 @@ from chain.activities import Activity, parse_activity
 from chain.calendar import Calendar
 from chain.classes import Classes
 from chain.genesis import default_classes, library
-from chain.methodologies import Methodology, methodology_holder
+from chain.methodologies import Methodology
 from chain.reductions import CLAIMS_MAX, Claim, Reduction
 from chain.spans import FOREVER, make_line
 from keys.errors import Malformed, Refusal, VerificationError
@@ -74,19 +74,6 @@ PLATE, BUS, BIKES = (
 )
 
 # --- worked figures ---
-
-
-def test_the_library() -> None:
-    assert {name: (m.id, m.version) for name, m in LIBRARY.items()} == {
-        name: (name, 1) for name in ("clean-plate", "bus-ride-by-code", "bike-share-trip")
-    }
-    assert (PLATE.grams_bounds, PLATE.points) == ((144, 144), 5)
-    assert (BUS.grams_bounds, BUS.points) == ((80, 80), 10)
-    assert BIKES.grams_bounds == (52, 52)
-    for methodology in LIBRARY.values():
-        assert methodology.title.keys() == {"en", "zh"}
-        assert all(methodology.source.values())
-        assert methodology.holder == methodology_holder(methodology.document)
 
 
 def test_a_clean_plate_is_144_g_an_order_and_a_seat() -> None:
@@ -237,6 +224,30 @@ def test_figures_from_tables_and_distance() -> None:
     ):
         of = activity(NOON, quantities={"metres": metres}, attributes={"mode": mode})
         assert methodology.reduce(of, "app").grams == grams
+
+
+def test_points_follow_a_formula_that_the_reduction_does_not_show() -> None:
+    """30 points a kilogram, rounded down; never less than none."""
+    weight = {"quantity": "weight"}
+    methodology = read(
+        quantities={"weight": {"min": 1, "max": 1_000}},
+        points={"difference": [{"product": ["0.03", weight]}, "1"]},
+    )
+    for grams, points in ((1, 0), (33, 0), (66, 0), (67, 1), (1_000, 29)):
+        of = activity(NOON, quantities={"weight": grams})
+        assert methodology.points_of(of) == points
+        reduction = methodology.reduce(of, "app")
+        assert (reduction.grams, methodology.check(reduction)) == (7, [None])
+    assert read(points=2**62).points_of(activity(NOON)) == 2**62
+
+
+def test_points_and_grams_have_a_formula_s_length_each() -> None:
+    longest = {"sum": ["1"] * 63}
+    methodology = read(points=longest, grams=longest)
+    assert methodology.points_of(activity(NOON)) == 63
+    with pytest.raises(Malformed) as error:
+        read(points={"sum": ["1"] * 64})
+    assert error.value.code == "formula-invalid"
 
 
 # --- what earns no reduction ---
@@ -595,7 +606,9 @@ MALFORMED: list[tuple[dict[str, Any], str]] = [
     ({"id": ""}, "methodology-invalid"),
     ({"version": 0}, "methodology-invalid"),
     ({"points": -1}, "methodology-invalid"),
-    ({"points": "5"}, "field-type"),
+    ({"points": "05"}, "decimal-not-canonical"),
+    ({"points": ["5"]}, "field-type"),
+    ({"points": {"quantity": "metres"}}, "formula-invalid"),
     ({"title": {"en": "Test"}}, "field-missing"),
     ({"title": {"en": "Test", "zh": "测试", "fr": "Essai"}}, "field-unknown"),
     ({"source": {"standard": "-", "table": "-"}}, "field-missing"),

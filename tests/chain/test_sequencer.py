@@ -17,9 +17,10 @@ from support.replay import Replayed, check_provable, check_replay, replay
 
 import chain.sequencer
 from chain.blocks import log_key, make_checkpoint, make_seal
+from chain.effects import Entry
 from chain.merkle import Frontier, leaf_hashes
 from chain.receipts import check_receipt
-from chain.rules import Entry, apply, seal_body
+from chain.rules import apply, seal_body
 from chain.sequencer import CLOCK_LAG_SECONDS_MAX, Sequencer
 from chain.spans import EMPTY_ROOT
 from chain.store.files import Files, System

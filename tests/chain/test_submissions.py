@@ -23,9 +23,10 @@ from support.replay import Replayed, check_held_by, check_provable, check_replay
 from support.salted import salted
 
 from chain.admission import Admitted, admit, sign_submission
+from chain.effects import Entry, Refused
 from chain.genesis import enrol
 from chain.reductions import Claim, Reduction
-from chain.rules import Entry, Refused, apply
+from chain.rules import apply
 from chain.sequencer import Answer
 from chain.spans import FOREVER, make_line
 from keys.errors import Malformed, NotAllowed, Refusal

@@ -249,7 +249,7 @@ class World:
             statements = [snapshot.statement(index) for index in range(state.index)]
             spans = {span.key: span for span in snapshot.register().spans()}
             batches = {
-                index: snapshot.reductions(bytes.fromhex(statement.body["root"]))
+                index: city.store.reductions(bytes.fromhex(statement.body["root"]))
                 for index, statement in enumerate(statements)
                 if statement.kind == "submission"
             }

@@ -10,6 +10,7 @@ from typing import Any
 
 from chain.activities import Activity, parse_activities, parse_activity
 from chain.admission import Admitted, admit, reduce_activities, sign_submission
+from chain.effects import Entry
 from chain.genesis import (
     default_classes,
     enrol,
@@ -18,7 +19,6 @@ from chain.genesis import (
     publish_methodology,
 )
 from chain.reductions import Reduction
-from chain.rules import Entry
 from chain.sequencer import Answer, Sequencer
 from chain.store.files import System
 from chain.store.ledger import LedgerStore
@@ -77,7 +77,7 @@ def founding_actions(first_day: int = FIRST_DAY) -> list[dict[str, Any]]:
         enrol("verifier", "The verifier", [Role.VERIFIER], key("verifier").public),
     ]
     actions += [enrol(name, name, [Role.PLATFORM], key(name).public) for name in PLATFORMS]
-    actions += [publish_methodology(document, first_day) for document in library().values()]
+    actions += [publish_methodology(library()[m], first_day) for m in sorted(SCENARIOS.values())]
     actions += [
         {"action": "scenario", "document": scenario_document(n, m).decode()}
         for n, m in SCENARIOS.items()
@@ -89,6 +89,7 @@ def genesis(
     first_day: int = FIRST_DAY, time: int = NOON, offset: int = OFFSET, **more: Any
 ) -> Statement:
     more.setdefault("actions", founding_actions(first_day))
+    more.setdefault("classes", default_classes({"ticket": ["city-bus"], "order": ["canteen"]}))
     return make_genesis(
         key("operator"),
         operator="operator",
@@ -96,7 +97,6 @@ def genesis(
         time=time,
         utc_offset=offset,
         first_day=first_day,
-        classes=default_classes({"ticket": ["city-bus"], "order": ["canteen"]}),
         **more,
     )
 
