@@ -54,7 +54,6 @@ PAGES_DECODED_MAX = 8_192
 
 ITEM_SIZE = 40
 _STUB = 0x80
-_ONES = b"\xff" * KEY_SIZE
 _ZERO_START = bytes(8)
 
 
@@ -324,53 +323,64 @@ class Register:
         """For each (line, start, end), the live spans on that line that overlap, last one first,
         at most so many."""
         found: list[list[Span]] = [[] for _ in wanted]
-        ends = [line + end.to_bytes(8) for line, _, end in wanted]
+        # In the order of their ends, those that lead to one page stand side by side.
+        ends = sorted(
+            (line + end.to_bytes(8), query) for query, (line, _, end) in enumerate(wanted)
+        )
         self._fetch({ROOT_PAGE})
-        level: dict[int, list[int]] = {ROOT_PAGE: list(range(len(wanted)))}
+        level = [(ROOT_PAGE, 0, len(ends))]
         while level:
-            below: dict[int, list[int]] = {}
-            for number, queries in level.items():
+            below: list[tuple[int, int, int]] = []
+            for number, low, high in level:
                 page = self._pages[number]
                 keys, items = page.keys, page.items
-                for query in queries:
-                    line, start, _ = wanted[query]
-                    place = bisect_left(keys, ends[query]) - 1
-                    while place >= 0:
-                        key, item = keys[place], items[place]
-                        if item[0] & _STUB:
-                            if item[1] >= LINE_BITS:
-                                if key[:LINE_SIZE] == line:
-                                    # A line so long that it has pages of its own.
-                                    long = self._overlapping_long(*wanted[query])
-                                    found[query] = list(islice(long, most))
-                            elif _is_below(line, key, item[1]):
-                                below.setdefault(_below(item), []).append(query)
-                            break
-                        if key[:LINE_SIZE] != line or int.from_bytes(item[:8]) <= start:
-                            break
-                        found[query].append(_span(key, item))
-                        if len(found[query]) == most:
-                            break
-                        place -= 1
-            self._fetch(set(below))
+                after = low
+                while after < high:
+                    first, after = after, after + 1
+                    end, query = ends[first]
+                    place = bisect_left(keys, end) - 1
+                    if place < 0:
+                        continue
+                    key, item = keys[place], items[place]
+                    if not item[0] & _STUB or item[1] >= LINE_BITS:
+                        line, start, _ = wanted[query]
+                        if key[:LINE_SIZE] == line:
+                            reaching = self._reaching(number, end, start)
+                            found[query] = list(islice(reaching, most))
+                    elif _is_below(end, key, item[1]):
+                        if after < high and _is_below(ends[after][0], key, item[1]):
+                            beyond = _last_below(key, item[1]) + b"\0"
+                            after = bisect_left(ends, (beyond,), after, high)
+                        below.append((_below(item), first, after))
+            self._fetch({number for number, _, _ in below})
             level = below
         return found
 
-    def _overlapping_long(self, line: bytes, start: int, end: int) -> Iterator[Span]:
-        for span in self._before(ROOT_PAGE, line + end.to_bytes(8)):
-            if span.line != line or span.end <= start:
+    def _reaching(self, number: int, end: bytes, start: int) -> Iterator[Span]:
+        """Spans on the line of ``end``, from there back, as long as they reach past ``start``."""
+        for span in self._before(number, end):
+            if span.line != end[:LINE_SIZE] or span.end <= start:
                 return
             yield span
+
+    def _back(self, page: Page, place: int) -> Iterator[Span]:
+        """Spans at and below the items from ``place`` back, in descending order."""
+        for at in range(place, -1, -1):
+            item = page.items[at]
+            if not item[0] & _STUB:
+                yield _span(page.keys[at], item)
+            else:
+                below = self._page(_below(item))
+                yield from self._back(below, len(below.keys) - 1)
 
     def _before(self, number: int, key: bytes) -> Iterator[Span]:
         """Spans with keys below ``key``, in descending order."""
         page = self._page(number)
-        for place in range(bisect_left(page.keys, key) - 1, -1, -1):
-            item = page.items[place]
-            if not item[0] & _STUB:
-                yield _span(page.keys[place], item)
-            else:
-                yield from self._before(_below(item), key)
+        place = bisect_left(page.keys, key) - 1
+        if place >= 0 and page.items[place][0] & _STUB:
+            yield from self._before(_below(page.items[place]), key)
+            place -= 1
+        yield from self._back(page, place)
 
     def _from(self, number: int, key: bytes) -> Iterator[Span]:
         """Spans with keys at or above ``key``, in ascending order."""
