@@ -20,8 +20,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Insert, Table, bindparam, delete, insert, null, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from chain.effects import Refused
 from chain.reductions import Reduction, parse_reductions, split_reductions
-from chain.rules import Refused
 from chain.spans import Span
 from chain.store import tables
 from chain.store.database import migrate, open_engine, sqlite_url

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, select
 
+from chain.effects import Refused
 from chain.merkle import Frontier
 from chain.register import Register
-from chain.rules import GOVERNANCE_KINDS, Refused, replay_governance
+from chain.rules import GOVERNANCE_KINDS, replay_governance
 from chain.spans import Span
 from chain.state import State
 from chain.store import tables
