@@ -93,21 +93,9 @@ def activity_schema(methodology: Methodology) -> dict[str, Any]:
     given: dict[str, Any] = dict.fromkeys(OPTIONAL, GRAMMARS["pseudonym"])
     for name, parts in LINE_FIELDS.items():
         given[name] = _object({part: grammars.get(f"{name}.{part}", _TEXT) for part in parts})
-    rows = [
-        [_attributes(row) for row in found]
-        for name in sorted(tables_used(methodology.formula.source))
-        if (found := attribute_rows(methodology.tables[name]))
-    ]
-    named = {field.partition(".")[2]: field for field in asked if field.startswith("attributes.")}
-    given["attributes"] = {
-        "type": "object",
-        "properties": {name: grammars[field] for name, field in named.items()},
-        "required": [name for name, field in named.items() if not asked[field].is_optional],
-        "additionalProperties": _TEXT,
-    }
-    if rows:
-        given["attributes"]["allOf"] = [{"anyOf": choices} for choices in rows]
-    if any(all(choice["required"] for choice in choices) for choices in rows):
+    given["attributes"] = _attributes(methodology, asked, grammars)
+    tables = given["attributes"].get("allOf", ())
+    if any(all(row["required"] for row in table["anyOf"]) for table in tables):
         needed.add("attributes")
     quantities = {
         name: {"type": "integer", "minimum": least, "maximum": most}
@@ -127,8 +115,25 @@ def activity_schema(methodology: Methodology) -> dict[str, Any]:
     }
 
 
-def _attributes(row: Mapping[str, str]) -> dict[str, Any]:
-    """An absent attribute counts as the empty text."""
+def _attributes(
+    methodology: Methodology, asked: Mapping[str, Demand], grammars: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What claims and tables ask of the attributes; an absent one counts as the empty text."""
+    named = {field.partition(".")[2]: field for field in asked if field.startswith("attributes.")}
+    required = [name for name, field in named.items() if not asked[field].is_optional]
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {name: grammars[field] for name, field in named.items()},
+        "required": required,
+        "additionalProperties": _TEXT,
+    }
+    tables = [methodology.tables[name] for name in sorted(tables_used(methodology.formula.source))]
+    if choices := [rows for table in tables if (rows := attribute_rows(table))]:
+        schema["allOf"] = [{"anyOf": [_row(row) for row in rows]} for rows in choices]
+    return schema
+
+
+def _row(row: Mapping[str, str]) -> dict[str, Any]:
     return {
         "properties": {field: {"const": cell} for field, cell in row.items()},
         "required": [field for field, cell in row.items() if cell],

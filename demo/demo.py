@@ -127,9 +127,10 @@ def found(demo: Demo, names: Sequence[str], first: str, offset: str) -> None:
     """A ledger with two platforms and its scenarios."""
     demo.step("A ledger is opened, with an operator who seals and a governor who decides.")
     issuers = f"--issuer ticket={BUS_COMPANY} --issuer order={CANTEEN}"
+    methodologies = " ".join(f"--methodology {SCENARIOS[name]}" for name in names)
     demo.run(
         f"tally init {LEDGER} --origin demo.example/city --utc-offset {offset} "
-        f"--first-day {first} {issuers}"
+        f"--first-day {first} {issuers} {methodologies}"
     )
     demo.step("The governor enrols two platforms and publishes what they may report.")
     for name in PLATFORMS:

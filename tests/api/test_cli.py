@@ -107,6 +107,7 @@ MORNING = 1_772_413_200  # 2026-03-02 09:00 in the city
 FOUND = (
     *("init", "city", "--origin", "ledger.example/city", "--first-day", "2026-03-01"),
     *("--issuer", "ticket=city-bus", "--issuer", "order=canteen"),
+    *(option for name in SCENARIOS.values() for option in ("--methodology", name)),
 )
 
 

@@ -1,6 +1,7 @@
 """The library: every published figure exactly, the bounds, the caps, and what an activity lacks."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import independent_forms as second
@@ -14,7 +15,7 @@ from chain.classes import Classes
 from chain.genesis import default_classes, library
 from chain.methodologies import Methodology, fields_of
 from chain.reductions import Reduction
-from keys.errors import Refusal
+from keys.errors import Refusal, VerificationError
 from keys.strict import dump_json
 
 CLASSES = Classes(default_classes(ISSUERS), Calendar(OFFSET))
@@ -177,6 +178,33 @@ def test_a_document_says_what_it_should(name: str) -> None:
     assert [CLASSES.by_number[claim.line[2]].name for claim in claims] == classes.split()
     seats = [template for template in of.templates if template.line_class.name == "cap"]
     assert {t.parts[0]: (t.period, t.seats) for t in seats} == caps
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_a_forged_reduction_is_not_the_methodologys(name: str) -> None:
+    """A claim less, twice or out of order; grams beyond the bounds; a later end; no span."""
+    of, made = LIBRARY[name], reduce(name)
+    least, most = of.grams_bounds
+    claims = made.claims
+    first = claims[0]
+    forged = [
+        *(replace(made, grams=grams) for grams in (least - 1, most + 1)),
+        replace(made, version=2),
+        *(replace(made, claims=claims[:n] + claims[n + 1 :]) for n in needed_claims(name)),
+        *(replace(made, claims=(*claims, claim)) for claim in claims),
+        replace(made, claims=claims[1:] + claims[:1] if len(claims) > 1 else ()),
+        replace(made, claims=(replace(first, end=(first.end or 0) + 90_000), *claims[1:])),
+        replace(made, claims=(replace(first, start=None, end=None), *claims[1:])),
+    ]
+    for reduction in forged:
+        with pytest.raises(VerificationError):
+            of.check(reduction)
+
+
+def needed_claims(name: str) -> list[int]:
+    """The places of those claims of an example that are not optional."""
+    given = [t for t in LIBRARY[name].templates if t.optional in (None, *EXAMPLES[name])]
+    return [n for n, template in enumerate(given) if template.optional is None]
 
 
 # --- bounds ---

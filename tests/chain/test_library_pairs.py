@@ -257,3 +257,9 @@ def several(made: Made, n: int) -> Made:
         account = pseudonym("bill", f"{made['bill']['account']} {n}")
         made["bill"] = {**made["bill"], "account": account}
     return made
+
+
+def test_two_step_counters_of_one_person_count_once(town: City) -> None:
+    made = activity("two counters", at("walking", MIDNIGHT))
+    other = {**made, "meter": pseudonym("meter", "a watch")}
+    assert submit(town, made, other) == [None, ("cap-full", "cap")]
