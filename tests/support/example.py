@@ -105,6 +105,7 @@ def _genesis() -> Statement:
         utc_offset=OFFSET,
         first_day=FIRST_DAY,
         classes=default_classes({"ticket": ["city-bus"]}),
+        rules=1,
         actions=[
             enrol("operator", "The operator", [Role.OPERATOR], operator.public),
             enrol("governor", "The governor", [Role.GOVERNOR], signer("governor").public),

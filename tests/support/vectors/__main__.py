@@ -1,0 +1,5 @@
+"""Write docs/vectors again."""
+
+from support.vectors import write
+
+write()
