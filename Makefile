@@ -12,7 +12,7 @@ PACKAGES := api chain keys verifier
 SOURCES = $(shell find $(PACKAGES) -type f -not -name '*.pyc')
 DATA ?=
 
-.PHONY: help setup demo test test-long lint bench lock clean
+.PHONY: help setup demo test test-long lint bench vectors lock clean browser
 
 help:
 	@echo 'make demo [DATA=trips.csv]  a city ledger from activities to a proof checked elsewhere'
@@ -20,6 +20,7 @@ help:
 	@echo 'make test-long              the longer runs'
 	@echo 'make lint                   style, types and layering'
 	@echo 'make bench                  reductions per second, proof sizes, against bare SHA-256'
+	@echo 'make vectors                the test vectors of docs/vectors again'
 	@echo 'make lock                   the hash-locked requirements again, from requirements/*.in'
 	@echo 'make clean                  away with environments, caches and builds'
 
@@ -28,20 +29,24 @@ setup: .venv/.ready
 demo: .venv/.ready .venv-verify/.ready
 	$(BIN)/python demo/demo.py $(if $(DATA),--data "$(DATA)")
 
-test: .venv/.ready
+test: .venv/.ready js/node_modules/.ready browser
 	$(BIN)/pytest -q -n 2 -m "not long"
 
-test-long: .venv/.ready
+test-long: .venv/.ready js/node_modules/.ready
 	$(BIN)/pytest -q -n 2 -m long --timeout=0 --hypothesis-profile=long
 
-lint: .venv/.ready
+lint: .venv/.ready js/node_modules/.ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/node js/node_modules/typescript/bin/tsc -p js
 
 bench: .venv/.ready
 	$(BIN)/python -m bench
+
+vectors: .venv/.ready
+	PYTHONPATH=.:tests $(BIN)/python -m support.vectors
 
 # The project, from its checkout, with all that tests, linters and builds need.
 .venv/.ready: requirements/dev.txt requirements/merkletools.txt pyproject.toml | .venv/bin/python
@@ -49,6 +54,22 @@ bench: .venv/.ready
 	$(PIP) $(BIN)/python $(INSTALL) --require-hashes --no-deps --no-build-isolation -r requirements/merkletools.txt
 	$(PIP) $(BIN)/python $(INSTALL) --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
+
+# What the JavaScript package stands on, and its type checker; Node and npm are wheels in .venv.
+js/node_modules/.ready: js/package.json js/package-lock.json | .venv/.ready
+	$(BIN)/npm ci --prefix js
+	@touch $@
+
+# One test runs in a browser: Debian's, where there is none yet and root can install it.
+browser:
+	@command -v chromium >/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get update -q && \
+			DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium; \
+		else \
+			echo 'Chromium is missing: install it first (on Debian, the package chromium)' >&2; \
+			exit 1; \
+		fi; }
 
 # The project as a checker has it: its wheel and its two dependencies, not so much as pip beside them.
 .venv-verify/.ready: private INSTALL = -m pip --python .venv-verify/bin/python install --quiet
@@ -86,7 +107,7 @@ COMPILE = env -u PIP_FIND_LINKS .venv-lock/bin/pip-compile --quiet --upgrade --g
 LOCK_PIP = env -u PIP_FIND_LINKS .venv-lock/bin/python -m pip
 
 # merkletools names a dependency that it does not need and that no longer builds: it is locked alone.
-lock: | .venv-lock/bin/python
+lock: | .venv/.ready .venv-lock/bin/python
 	$(PIP) $(LOCK_PIP) install --quiet pip-tools==7.6.2
 	$(COMPILE) -o requirements/verify.txt requirements/verify.in
 	$(COMPILE) -c requirements/verify.txt -o requirements/ledger.txt requirements/ledger.in
@@ -98,8 +119,9 @@ lock: | .venv-lock/bin/python
 	printf '%s \\\n    %s\n' "$$(grep -v '^#' requirements/merkletools.in)" \
 		"$$($(LOCK_PIP) hash build/lock/* | tail -n 1)" > requirements/merkletools.txt
 	rm -rf build/lock
+	$(BIN)/npm update --package-lock-only --prefix js
 
 clean:
-	rm -rf .venv .venv-verify .venv-lock .venv-foreign build dist *.egg-info .hypothesis .import_linter_cache \
+	rm -rf js/node_modules .venv .venv-verify .venv-lock .venv-foreign build dist *.egg-info .hypothesis .import_linter_cache \
 		.mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,18 +4,26 @@
 at random places: a node deleted, doubled, swapped, of another type, or from another bundle; numbers
 off by one, huge or negative; hashes, signatures and documents with a bit or a part changed; text
 with what Unicode has to offer; the signature lines of notes rearranged.
+
+An operator can sign anything: `signed` changes what stands behind signatures and in the register,
+and signs it anew.
 """
 
 import base64
 import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from random import Random
 from typing import Any
 
-from support.bundles import Json, dump
+from support.bundles import Json, World, dump, ledger, samples, world
+from support.city import TODAY, key
 
-from keys.strict import dump_base64
+from chain.reductions import Reduction
+from chain.spans import Span, make_holder
+from keys.statements import Statement, sign_statement
+from keys.strict import dump_base64, dump_cbor, dump_json, parse_cbor
 
 Place = tuple[Any, Any]
 """A container and the key or index of a node in it."""
@@ -268,3 +276,88 @@ def _raw(random: Random, data: bytes, other: bytes) -> bytes:
             return data[:at] + random.choice(TRICKS).encode("utf-8", "surrogatepass") + data[at:]
         case _:
             return data[:at] + data[end:]
+
+
+# --- what an operator signs ---
+
+
+def signed(random: Random, forged: World) -> Json:
+    """The bundle of a ride of a ledger in which one thing behind the signatures is mutated."""
+    bundle = dict(samples()["ride, disclosed"])
+    index, seal = ledger().rides.index, None
+    (position, reduction) = (1, forged.batches[index][1])
+    lines = {
+        "classes": forged.line("classes"),
+        "scenario": forged.line("scenario", "city-bus"),
+        "methodology": forged.line("methodology", "bus-ride-by-code"),
+    }
+    target = random.choice(("genesis", "submission", "seal", "reduction", "activity", *lines))
+    if target in lines:
+        span = next(s for s in forged.spans.values() if s.line == lines[target])
+        document = altered_json(random, forged.documents[span.holder])
+        forged.publish(span.line, document, target, span.start, span.end)
+    elif target == "seal":
+        good = forged.seal()
+        seal = again(good, altered_json(random, good.payload), "operator")
+    elif target in ("genesis", "submission"):
+        at = 0 if target == "genesis" else index
+        good = forged.statements[at]
+        forged.statements[at] = again(good, altered_json(random, good.payload), good.issuer)
+    else:
+        if target == "activity":
+            line = altered_json(random, bundle["activity"].encode())
+            bundle["activity"] = line.decode()
+            digest = sha256(b"tally/activity/v1\n" + line).digest()
+            data = Reduction.make(
+                *(reduction.platform, reduction.scenario, reduction.version, reduction.day),
+                *(reduction.grams, reduction.claims, digest),
+            ).data
+        else:
+            parts = parse_cbor(reduction.data)
+            for _ in range(random.randint(1, 2)):
+                alter(random, parts)
+            data = dump_cbor(parts)
+        leaf = sha256(b"\0" + data).digest()
+        body = forged.statements[index].body | {"root": leaf.hex(), "count": 1}
+        forged.statements[index] = again(forged.statements[index], dump_json(body), "metro-app")
+        bundle["reduction"] = {"position": 0, "data": dump_base64(data), "path": []}
+        holder = make_holder("reduction", leaf)
+        forged.put(*(s._replace(holder=holder) for s in spans_of(forged, reduction)))
+        reduction = None
+    sealed = forged.sealed(seal)
+    spans = spans_of(world(), world().batches[index][position])
+    return {
+        **bundle,
+        **sealed.common("reduction"),
+        **sealed.submitted(index),
+        "scenario": sealed.document(lines["scenario"], TODAY),
+        "methodology": sealed.document(lines["methodology"], TODAY),
+        "claims": [sealed.held(span.line, span.start) for span in spans],
+    }
+
+
+def spans_of(of: World, reduction: Reduction) -> list[Span]:
+    """The spans that a reduction holds, in the order of its claims."""
+    lines = [claim.line for claim in reduction.claims]
+    held = [span for span in of.spans.values() if span.holder == reduction.holder]
+    return sorted(held, key=lambda span: lines.index(span.line))
+
+
+def altered_json(random: Random, data: bytes) -> bytes:
+    value = json.loads(data)
+    for _ in range(random.randint(1, 2)):
+        alter(random, value)
+    return json.dumps(value, ensure_ascii=False).encode()
+
+
+def again(statement: Statement, payload: bytes, issuer: str) -> Statement:
+    """The statement with another payload, signed anew."""
+    return sign_statement(
+        key(issuer),
+        kind=statement.kind,
+        issuer=issuer,
+        subject="mutated",
+        audience=statement.audience,
+        expires=statement.expires,
+        payload=payload,
+    )

@@ -1,0 +1,312 @@
+"""The second implementation, in JavaScript: vectors, the same verdicts, a platform, a browser."""
+
+import base64
+import contextlib
+import functools
+import http.server
+import json
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from support.bundles import PLAIN_TEXT, QUORUM_TEXT, dump, samples, world
+from support.city import (
+    NOON,
+    PLATFORMS,
+    SCENARIOS,
+    City,
+    founding_actions,
+    scenario_document,
+)
+from support.example import EXAMPLES
+from support.mutations import mutate, signed
+from test_independent import pool
+
+from api.proving import prove_reduction
+from chain.admission import admit
+from chain.genesis import library
+from keys.errors import TallyError
+from keys.statements import parse_statement
+from keys.strict import parse_base64
+from keys.suites import PublicKey
+from verifier.check import INVALID, PROVISIONAL, Report, check_bundle
+from verifier.policy import parse_policy
+
+HERE = Path(__file__).parent
+TOP = HERE.parents[1]
+NODE = Path(sys.executable).with_name("node")
+CHECK = TOP / "js" / "bin" / "tally-check.js"
+POLICIES = {
+    text: parse_policy(text.encode())
+    for text in (PLAIN_TEXT, QUORUM_TEXT, (EXAMPLES / "policy").read_text("utf-8"))
+}
+PLATFORM = "web-app"
+
+
+def node(*arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:
+    """Run node with these arguments."""
+    command = [str(NODE), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **more)
+
+
+class Judge:
+    """A process that checks bundles in JavaScript, one after the other."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [NODE, HERE / "judge.js"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def report(self, data: bytes, policy: str) -> Any:
+        """What `checkBundle` says."""
+        asked = {"policy": policy, "bundle": base64.b64encode(data).decode()}
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps(asked).encode() + b"\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """End the process; it has nothing to complain of."""
+        self._process.communicate()
+        assert self._process.returncode == 0
+
+    def verdict(self, data: bytes, policy: str) -> str:
+        """The verdict of both implementations, which agree in all that they say."""
+        ours = check_bundle(data, POLICIES[policy])
+        theirs = self.report(data, policy)
+        assert theirs["verdict"] == ours.verdict
+        assert [(c["check"], c["ok"]) for c in theirs["checks"]] == steps(ours)
+        if ours.verdict != INVALID:
+            assert theirs["facts"] == json.loads(json.dumps(ours.facts))
+        return f"{ours.verdict}: {ours.checks[-1].code}"
+
+
+def steps(report: Report) -> list[tuple[str, bool]]:
+    """The checks of a report, and whether they passed."""
+    return [(check.code, check.error is None) for check in report.checks]
+
+
+@pytest.fixture(scope="module")
+def judge() -> Iterator[Judge]:
+    made = Judge()
+    yield made
+    made.close()
+
+
+# --- what it stands on ---
+
+
+def test_it_stands_on_one_library_and_every_package_is_locked_by_its_hash() -> None:
+    package = json.loads((TOP / "js" / "package.json").read_text("utf-8"))
+    assert list(package["dependencies"]) == ["cborg"]
+    locked = json.loads((TOP / "js" / "package-lock.json").read_text("utf-8"))["packages"]
+    del locked[""]
+    assert {f"node_modules/{name}" for name in package["devDependencies"]} < locked.keys()
+    for one in locked.values():
+        assert one["integrity"].startswith("sha512-")
+        assert "resolved" not in one
+
+
+# --- the vectors ---
+
+
+def test_every_vector_comes_out_as_it_says() -> None:
+    done = node("--test", cwd=TOP / "js")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# --- the same verdicts ---
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=["plain", "quorum", "example"])
+def test_it_agrees_on_good_bundles(judge: Judge, policy: str) -> None:
+    for bundle in (*samples().values(), *pool()):
+        judge.verdict(dump(bundle), policy)
+
+
+def run(judge: Judge, seed: int, count: int) -> Counter[str]:
+    """``count`` mutated bundles, and how many ended how."""
+    random = Random(seed)
+    policies = (PLAIN_TEXT, QUORUM_TEXT)
+    return Counter(
+        judge.verdict(mutate(random, pool()), random.choice(policies)) for _ in range(count)
+    )
+
+
+def run_signed(judge: Judge, seed: int, count: int) -> Counter[str]:
+    """``count`` bundles of ledgers in which an operator changed what is signed."""
+    random = Random(seed)
+    ended: Counter[str] = Counter()
+    while ended.total() < count:
+        try:
+            data = dump(signed(random, world().copy()))
+        except (TallyError, ValueError, IndexError, TypeError, OverflowError, KeyError):
+            continue  # what not even an operator could write
+        ended[judge.verdict(data, PLAIN_TEXT)] += 1
+    return ended
+
+
+def test_it_agrees_on_mutated_bundles(judge: Judge) -> None:
+    assert len(run(judge, 1, 400)) > 8
+
+
+def test_it_agrees_on_what_an_operator_signs(judge: Judge) -> None:
+    assert len(run_signed(judge, 1, 150)) > 5
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_it_agrees_on_many_mutated_bundles(judge: Judge, seed: int) -> None:
+    assert run(judge, seed, 1_000).total() == 1_000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 104))
+def test_it_agrees_on_much_that_an_operator_signs(judge: Judge, seed: int) -> None:
+    assert run_signed(judge, seed, 500).total() == 500
+
+
+# --- the command ---
+
+
+@pytest.mark.parametrize("name", ["bundle", "span", "free"])
+def test_the_command_gives_the_verdict(name: str) -> None:
+    done = node(CHECK, EXAMPLES / f"{name}.json", "--policy", EXAMPLES / "policy")
+    assert (done.returncode, json.loads(done.stdout)["verdict"]) == (0, PROVISIONAL)
+
+
+def test_the_command_has_the_exit_statuses_of_tally_verify(tmp_path: Path) -> None:
+    bundle, policy = EXAMPLES / "bundle.json", EXAMPLES / "policy"
+    forged, strict, wrong = (tmp_path / name for name in ("forged", "strict", "wrong"))
+    forged.write_bytes(bundle.read_bytes().replace(b'"position": 0', b'"position": 1'))
+    strict.write_text(QUORUM_TEXT.replace("quorum ", "# quorum ") + "quorum nobody\n", "utf-8")
+    wrong.write_text("quorum nobody\n", "utf-8")
+    for arguments, status in (
+        ([forged, "--policy", policy], 1),
+        ([bundle], 2),
+        ([bundle, "--policy", policy, "--lang", "zh"], 2),
+        ([bundle, "--policy", strict], 3),
+        ([bundle, "--policy", wrong], 3),
+        ([tmp_path / "none", "--policy", policy], 3),
+        ([bundle, "--policy", tmp_path], 3),
+    ):
+        assert node(CHECK, *arguments).returncode == status, arguments
+
+
+# --- a platform ---
+
+
+@pytest.mark.parametrize("suite", ["ed25519", "es256"])
+def test_what_a_platform_signs_in_javascript_is_recorded_and_proved(
+    tmp_path: Path, judge: Judge, suite: str
+) -> None:
+    made = json.loads(node(HERE / "platform.js", "new", suite).stdout)
+    city = City.found(tmp_path, actions=_founding(PublicKey.from_json(made["public"])))
+    lines = [city.ride(person, NOON - 7200) for person in ("ann", "bob", "cat")]
+    given = {
+        "suite": suite,
+        "pkcs8": made["pkcs8"],
+        "platform": PLATFORM,
+        "ledger": city.state.genesis.id.hex(),
+        "expires": city.now + 3600,
+        "offset": city.state.calendar.offset,
+        "classes": city.state.classes.document.decode(),
+        "methodology": library()[SCENARIOS["city-bus"]].decode(),
+        "activities": [line.decode() for line in lines],
+    }
+    said = node(HERE / "platform.js", "submit", suite, input=json.dumps(given))
+    statement = parse_statement(parse_base64(said.stdout.strip()))
+    admitted = admit(city.state, statement, lines)
+    city.sequencer.submit([admitted])
+    city.sequencer.seal_all(city.now)
+    for reduction in admitted.entry.reductions:
+        bundle = prove_reduction(city.store, reduction.leaf, disclose=True)
+        assert judge.verdict(dump(bundle), PLAIN_TEXT) == "provisional: witnessed"
+
+
+def _founding(public: PublicKey) -> list[dict[str, Any]]:
+    """The founding of a city in which a platform reports with a key made elsewhere."""
+    platform = {
+        "action": "enrol",
+        "participant": PLATFORM,
+        "name": PLATFORM,
+        "roles": ["platform"],
+        "key": public.as_json(),
+    }
+    document = scenario_document("city-bus", SCENARIOS["city-bus"], (*PLATFORMS, PLATFORM))
+    actions = founding_actions()
+    for action in actions:
+        if action["action"] == "scenario" and '"id":"city-bus"' in action["document"]:
+            action["document"] = document.decode()
+    return [actions[0], platform, *actions[1:]]
+
+
+# --- a browser ---
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves the checkout, and takes what the page says."""
+
+    said: "queue.Queue[bytes]" = queue.Queue()
+
+    def do_POST(self) -> None:
+        self.said.put(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[str]:
+    """The checkout over HTTP, at the address given."""
+    handler = functools.partial(Handler, directory=str(TOP))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@contextlib.contextmanager
+def browsing(address: str, profile: Path) -> Iterator[None]:
+    """A Chromium that shows the page and asks nobody else for anything."""
+    browser = shutil.which("chromium")
+    assert browser is not None, "Chromium is missing: `make test` installs it on Debian"
+    process = subprocess.Popen(
+        [
+            *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+            *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
+            *("--disable-sync", "--disable-quic", f"--user-data-dir={profile}", address),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_a_browser_checks_bundles_through_native_modules(tmp_path: Path) -> None:
+    with serving() as address, browsing(f"{address}/tests/js/page.html", tmp_path):
+        said = json.loads(Handler.said.get(timeout=90))
+    assert "error" not in said
+    assert {name: report["verdict"] for name, report in said.items()} == {
+        "bundle": PROVISIONAL,
+        "span": PROVISIONAL,
+        "free": PROVISIONAL,
+        "forged": INVALID,
+    }
+    policy = parse_policy((EXAMPLES / "policy").read_bytes())
+    report = check_bundle((EXAMPLES / "bundle.json").read_bytes(), policy)
+    assert said["bundle"]["facts"] == json.loads(json.dumps(report.facts))
