@@ -38,9 +38,9 @@ from api.convert import Converted, Converter, read_rows
 from api.mappings import read_mapping
 from chain.activities import parse_activities
 from chain.admission import reduce_activities
+from chain.effects import Refused
 from chain.genesis import library, publish_methodology
 from chain.reductions import Reduction
-from chain.rules import Refused
 from keys.catalogue import TEXTS
 from keys.errors import Refusal
 from keys.strict import parse_date
