@@ -14,7 +14,7 @@ DOCUMENTS = sorted([*(TOP / "docs").glob("*.md"), *TOP.glob("*.md")])
 THREATS = (TOP / "docs" / "threat-model.md").read_text("utf-8")
 ARCHITECTURE = (TOP / "docs" / "architecture.md").read_text("utf-8")
 FOLDERS = ("keys", "chain", "verifier", "api")
-_NAMED = re.compile(r"`((?:[a-z]+/)?test_[a-z_]+\.py)::(\w+)`")
+_NAMED = re.compile(r"`((?:[a-z]+/)?test_[a-z0-9_]+\.py)::(\w+)`")
 _FILE = re.compile(
     r"`((?:tests|docs|chain|keys|verifier|api|bench|demo)/[a-z0-9_/.-]+\.(?:py|md|json))`"
 )
