@@ -4,7 +4,7 @@ All of it is synthetic, and every reduction has identifiers of its own, so that 
 Two workloads show the two ways in which claims meet a register that is full:
 
 * *trips*: bike-share trips claim the bike's and the traveller's time, both on lines of their day.
-  What is full is the days before; most of what arrives is of today.
+  What is full is the 30 days before; most of what arrives is of today, which begins.
 * *rides*: bus rides claim the traveller's time and the ticket, whose line has no day.  Here all
   that is there is of today, and every claim falls anywhere among it: the worst case.
 """
@@ -44,17 +44,18 @@ ARRIVALS = ((0, 90), (1, 8), (7, 2))
 
 @dataclass(frozen=True)
 class Workload:
-    """What a platform submits, and over how many days what is there already spreads."""
+    """What a platform submits; ``history``: the days back from today over which what is there
+    already spreads."""
 
     name: str
     methodology: str
     classes: tuple[int, int]
     seconds: int
-    history_days: int
+    history: range
 
 
-TRIPS = Workload("trips", "bike-share-trip", (2, 1), 900, 30)
-RIDES = Workload("rides", "bus-ride-by-code", (1, 4), 0, 1)
+TRIPS = Workload("trips", "bike-share-trip", (2, 1), 900, range(1, 31))
+RIDES = Workload("rides", "bus-ride-by-code", (1, 4), 0, range(1))
 _TICKET = 4
 
 Batch = tuple[Statement, list[bytes]]
@@ -214,7 +215,7 @@ class BenchCity:
         class_number = self.workload.classes[number % 2]
         if class_number == _TICKET:
             return Span(b"\0\0" + bytes((class_number,)) + token(21), 0, FOREVER, token(32))
-        day = TODAY - self._random.randrange(self.workload.history_days)
+        day = TODAY - self._random.choice(self.workload.history)
         start = day * DAY_SECONDS - OFFSET + self._random.randrange(600, 70_000)
         line = day.to_bytes(2) + bytes((class_number,)) + token(21)
         return Span(line, start, start + 420, token(32))
