@@ -1,5 +1,6 @@
 """Writing bundles (`verifier.bundles`) and other proofs from a ledger."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from chain import merkle
@@ -7,7 +8,7 @@ from chain.policies import Cosigners, WitnessPolicy
 from chain.proofs import Held
 from chain.reductions import Reduction
 from chain.register import Register
-from chain.spans import FOREVER, make_holder
+from chain.spans import FOREVER, Span, make_holder
 from chain.state import InForce, State
 from chain.store.ledger import LedgerStore
 from chain.store.snapshot import Head, Place, Snapshot
@@ -24,41 +25,35 @@ from verifier.bundles import FORMAT
 def prove_reduction(store: LedgerStore, leaf: bytes, *, disclose: bool = False) -> dict[str, Any]:
     """The bundle of the reduction with this leaf hash; ``disclose`` adds its activity.
 
-    Raises `Usage` if it is not recorded.
+    Raises `Usage` if it is not recorded, or if the activity is to be disclosed and is erased.
     """
     with store.snapshot() as snapshot:
-        proving = _Proving(store, snapshot)
+        proving = Proving(store, snapshot)
         place = proving.locate(make_holder("reduction", leaf))
         statement, reductions = proving.submission(place)
         reduction = reductions[place.position]
         bundle = proving.common("reduction", place.index)
         bundle |= proving.submitted(place, statement)
-        scenario = _at(proving.state.scenarios[reduction.scenario], reduction.day)
-        methodology = _at(proving.state.methodologies[scenario.document.methodology], reduction.day)
-        line = proving.state.classes.line
-        held = proving.register.held
+        scenario = in_force(proving.state.scenarios[reduction.scenario], reduction.day)
+        methodology = in_force(
+            proving.state.methodologies[scenario.document.methodology], reduction.day
+        )
         bundle |= {
             "reduction": {
                 "position": place.position,
                 "data": dump_base64(reduction.data),
                 "path": _in_submission(reductions, place.position),
             },
-            "scenario": {
-                "document": scenario.document.document.decode(),
-                "held": held(line("scenario", [scenario.document.id]), scenario.start).as_json(),
-            },
-            "methodology": {
-                "document": methodology.document.document.decode(),
-                "held": held(
-                    line("methodology", [methodology.document.id]), methodology.start
-                ).as_json(),
-            },
+            "scenario": proving.document("scenario", scenario),
+            "methodology": proving.document("methodology", methodology),
             "claims": [held.as_json() for held in proving.claims(reduction)],
             "activity": None,
         }
         if disclose:
-            lines = store.activities(bytes.fromhex(statement.body["root"]))
-            bundle["activity"] = lines[place.position].decode()
+            line = store.activities(bytes.fromhex(statement.body["root"]))[place.position]
+            if not line:
+                raise Usage("activity-erased")
+            bundle["activity"] = line.decode()
     return bundle
 
 
@@ -68,7 +63,7 @@ def prove_span(store: LedgerStore, line: bytes, start: int) -> dict[str, Any]:
     Raises `Usage` if no reduction holds it.
     """
     with store.snapshot() as snapshot:
-        proving = _Proving(store, snapshot)
+        proving = Proving(store, snapshot)
         held = proving.register.held(line, start)
         place = proving.locate(held.span.holder)
         statement, reductions = proving.submission(place)
@@ -87,7 +82,7 @@ def prove_span(store: LedgerStore, line: bytes, start: int) -> dict[str, Any]:
 def prove_free(store: LedgerStore, line: bytes, start: int, end: int) -> dict[str, Any]:
     """The bundle of a stretch that no span overlaps; raises `Usage` if one does."""
     with store.snapshot() as snapshot:
-        proving = _Proving(store, snapshot)
+        proving = Proving(store, snapshot)
         return {
             **proving.common("free", proving.head.size - 1),
             "free": proving.register.free(line, start, end).as_json(),
@@ -101,7 +96,7 @@ def merkletools_proof(store: LedgerStore, leaf: bytes) -> dict[str, Any]:
     that a node is SHA-256 over 0x01 and its children (RFC 9162, section 2.1.1).
     """
     with store.snapshot() as snapshot:
-        proving = _Proving(store, snapshot)
+        proving = Proving(store, snapshot)
         place = proving.locate(make_holder("reduction", leaf))
         statement, reductions = proving.submission(place)
     leaves = [reduction.leaf for reduction in reductions]
@@ -139,7 +134,7 @@ def _group(name: str, cosigners: Cosigners) -> list[str]:
     return lines
 
 
-class _Proving:
+class Proving:
     """One snapshot of a ledger, opened for proofs."""
 
     def __init__(self, store: LedgerStore, snapshot: Snapshot) -> None:
@@ -150,7 +145,7 @@ class _Proving:
         self.head: Head = head
         self.state: State = state
         self.register: Register = snapshot.register()
-        self._tree: TileTree = store.tree(head.size)
+        self.tree: TileTree = store.tree(head.size)
 
     def locate(self, holder: bytes) -> Place:
         place = self._snapshot.locate(holder)
@@ -163,7 +158,7 @@ class _Proving:
         return statement, self._store.reductions(bytes.fromhex(statement.body["root"]))
 
     def logged(self, index: int, statement: Statement) -> dict[str, Any]:
-        path = self._tree.inclusion(index, self.head.size)
+        path = self.tree.inclusion(index, self.head.size)
         return {
             "index": index,
             "data": dump_base64(statement.data),
@@ -172,15 +167,17 @@ class _Proving:
 
     def common(self, kind: str, index: int) -> dict[str, Any]:
         """What every bundle has; ``index``: the log index in question."""
+        return {"format": FORMAT, "kind": kind, **self.anchor(index)}
+
+    def anchor(self, index: int) -> dict[str, Any]:
+        """From the checkpoint to the register (`verifier.anchors`)."""
         classes = self.state.classes
         last = self.head.size - 1
         return {
-            "format": FORMAT,
-            "kind": kind,
             "checkpoint": self.head.checkpoint.decode(),
             "genesis": self.logged(0, self._snapshot.statement(0)),
             "seal": self.logged(last, self._snapshot.statement(last)),
-            "rules": self._covering(classes.line("rules", []), index).as_json(),
+            "rules": self.covering(classes.line("rules", []), index).as_json(),
             "classes": {
                 "document": classes.document.decode(),
                 "held": self.register.held(
@@ -196,38 +193,54 @@ class _Proving:
 
     def submitted(self, place: Place, statement: Statement) -> dict[str, Any]:
         """The submission, and the right of who signed it."""
-        participant = self.state.participants[statement.issuer]
-        key = participant.key_at(place.index)
-        if key is None:
-            raise Fault("span-not-there", key=statement.issuer)
-        line = self.state.classes.line
-        role_line = line("role", [participant.id, Role.PLATFORM.value])
         return {
             "submission": self.logged(place.index, statement),
-            "signer": {
-                "key": key.public.as_json(),
-                "key_held": self.register.held(line("key", [participant.id]), key.start).as_json(),
-                "role_held": self._covering(role_line, place.index).as_json(),
-            },
+            "signer": self.signer(statement.issuer, Role.PLATFORM, place.index),
+        }
+
+    def signer(self, issuer: str, role: Role, index: int) -> dict[str, Any]:
+        """The key and the role that a participant had at a log index."""
+        key = self.state.participants[issuer].key_at(index)
+        if key is None:
+            raise Fault("span-not-there", key=issuer)
+        line = self.state.classes.line
+        return {
+            "key": key.public.as_json(),
+            "key_held": self.register.held(line("key", [issuer]), key.start).as_json(),
+            "role_held": self.covering(line("role", [issuer, role.value]), index).as_json(),
+        }
+
+    def document(self, name: str, version: InForce[Any]) -> dict[str, Any]:
+        """A version of a scenario or a methodology, and the span that shows it in force."""
+        line = self.state.classes.line(name, [version.document.id])
+        return {
+            "document": version.document.document.decode(),
+            "held": self.register.held(line, version.start).as_json(),
         }
 
     def claims(self, reduction: Reduction) -> list[Held]:
-        """The spans that a recorded reduction holds, in the order of its claims."""
-        proofs = []
-        for claim in reduction.claims:
-            start = claim.start
-            if start is None:
-                spans = self.register.overlapping([(claim.line, 0, FOREVER)])[0]
-                start = next(s.start for s in spans if s.holder == reduction.holder)
-            proofs.append(self.register.held(claim.line, start))
-        return proofs
+        """The proofs of what a recorded reduction holds, in the order of its claims."""
+        [spans] = self.spans([reduction])
+        return [self.register.held(span.line, span.start) for span in spans]
 
-    def _covering(self, line: bytes, point: int) -> Held:
+    def spans(self, reductions: Sequence[Reduction]) -> list[list[Span]]:
+        """For each recorded reduction the spans that it holds, in the order of its claims."""
+        claims = [claim for reduction in reductions for claim in reduction.claims]
+        wanted = [(claim.line, claim.start or 0, claim.end or FOREVER) for claim in claims]
+        found = iter(self.register.overlapping(wanted))
+        return [
+            [next(s for s in next(found) if s.holder == of.holder) for _ in of.claims]
+            for of in reductions
+        ]
+
+    def covering(self, line: bytes, point: int) -> Held:
+        """The proof of the span on a line that covers ``point``."""
         span = self.register.overlapping([(line, point, point + 1)])[0][0]
         return self.register.held(line, span.start)
 
 
-def _at(versions: tuple[InForce[Any], ...], day: int) -> InForce[Any]:
+def in_force(versions: tuple[InForce[Any], ...], day: int) -> InForce[Any]:
+    """The version in force on a day."""
     return next(version for version in versions if version.start <= day < version.end)
 
 

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chain.reductions import Reduction
-from chain.spans import Span
-from chain.state import State
+from chain.spans import FOREVER, Span
+from chain.state import State, View
 from keys.statements import Statement
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A statement, with the reductions that it names: those submitted, or those to void."""
+    """A statement, with the reductions that it names: submitted, to void, excluded, or erased."""
 
     statement: Statement
     reductions: Sequence[Reduction] = ()
@@ -38,3 +38,15 @@ class Effects:
     put: Sequence[Span] = ()
     drop: Sequence[Span] = ()
     outcomes: Sequence[Refused | None] = field(default=())
+
+
+def held(view: View, reduction: Reduction) -> list[Span]:
+    """The spans of all claims of a reduction; none at all if it does not hold each of them."""
+    wanted = [(c.line, c.start or 0, c.end or FOREVER) for c in reduction.claims]
+    found = [
+        span
+        for spans in view.overlapping(wanted)
+        for span in spans
+        if span.holder == reduction.holder
+    ]
+    return found if len(found) == len(reduction.claims) else []

@@ -20,14 +20,23 @@ A proof is checked against one register root; `chain.spans` gives the hashes.  W
 7. The class of the line decides what a span on it may be: seconds within the day of the line, one
    seat, day 0 on a line without a day (`chain.classes`).
 
+Many spans at once (`check_held_many`) are held by one multiproof (`chain.multiproofs`), by the same
+rules in another form.  Its leaves are the spans, which the reader knows, and the neighbours that
+stand on their lines: one before a span *opened* (``start (8) ‖ end (8) ‖ holder (32)``, mark 2),
+one that only comes after a span *closed* (``start (8) ‖ value (32)``, mark 3).  Two items that are
+parted at 192 bits or more are of one line.  Where one of them is a span, the other is no hidden
+subtree, on the span's left it is open, and they do not overlap.
+
 In JSON: hashes in lower-case hexadecimal, a path as a list of ``[bits, hash]``; see `Held.as_json`
 and `Free.as_json`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
+from chain.multiproofs import HIDDEN, KNOWN, Item, Multiproof, fold
 from chain.spans import (
     EMPTY_ROOT,
     FOREVER,
@@ -45,6 +54,10 @@ from chain.spans import (
 )
 from keys.errors import Malformed, VerificationError
 from keys.strict import fields, parse_hex
+
+OPENED, CLOSED = 2, 3
+MANY_PARTS = (0, HASH_SIZE, 8 + 8 + HASH_SIZE, 8 + HASH_SIZE)
+"""The sizes of what an item of a multiproof of spans shows, by its mark."""
 
 SpanCheck = Callable[[bytes, int, int], None]
 """Raises `VerificationError` if the class of a line does not allow ``[start, end)`` on it."""
@@ -236,6 +249,75 @@ def check_held(root: bytes, proof: Held, allows: SpanCheck) -> None:
     if top != root:
         raise VerificationError("held-root-differs")
     _check_neighbours(root, proof)
+
+
+def check_held_many(root: bytes, spans: Iterable[Span], proof: bytes, allows: SpanCheck) -> None:
+    """Accept that all ``spans`` are held under ``root``, or raise `VerificationError`.
+
+    proof: their multiproof, as `chain.register.Register.held_many` gives it.  A span that stands
+    twice among them is refused: a span has one holder.
+    """
+    shown = Multiproof.parse(proof, MANY_PARTS)
+    ordered = sorted(spans)
+    if shown.marks.count(KNOWN) != len(ordered):
+        raise VerificationError("multiproof-leaves")
+    for span in ordered:
+        _check_span(span.line, span.start, span.end, allows)
+        _check_holder(span.holder)
+    if any(one.key == other.key for one, other in pairwise(ordered)):
+        raise VerificationError("span-twice")
+    leaves = _read_leaves(shown, ordered)
+    items = [leaf.item for leaf in leaves]
+    if fold(node_hash, items, shown.bits) != root:
+        raise VerificationError("held-root-differs")
+    for bits, (left, right) in zip(shown.bits, pairwise(leaves), strict=True):
+        if bits >= LINE_BITS and KNOWN in (left.mark, right.mark):
+            # A closed leaf cannot show that it ends before a span; a hidden one shows nothing.
+            if left.end is None or right.start is None:
+                raise VerificationError("neighbour-left-out")
+            if not left.end <= right.start <= FOREVER:
+                raise VerificationError("neighbour-overlaps")
+
+
+class _Leaf(NamedTuple):
+    """An item of a multiproof of spans; what it does not show is None."""
+
+    mark: int
+    item: Item
+    start: int | None = None
+    end: int | None = None
+
+
+def _read_leaves(shown: Multiproof, spans: Sequence[Span]) -> list[_Leaf]:
+    """The items of a multiproof of ``spans``: a neighbour is on the line of the span it is next
+    to."""
+    leaves: list[_Leaf] = []
+    place = 0
+    for at, (mark, part) in enumerate(zip(shown.marks, shown.parts, strict=True)):
+        start, end = int.from_bytes(part[:8]), int.from_bytes(part[8:16])
+        if mark == KNOWN:
+            line, start, end, holder = spans[place]
+            place += 1
+            value = value_hash(end, holder)
+            made = _Leaf(mark, _item(line, start, value), start, end)
+        elif mark == HIDDEN:
+            made = _Leaf(mark, Item(None, part))
+        elif mark == OPENED:
+            if shown.marks[at + 1 : at + 2] != [KNOWN]:
+                raise VerificationError("multiproof-malformed")
+            value = value_hash(end, part[16:])
+            made = _Leaf(mark, _item(spans[place].line, start, value), start, end)
+        else:
+            if shown.marks[max(at - 1, 0)] != KNOWN:
+                raise VerificationError("multiproof-malformed")
+            made = _Leaf(mark, _item(spans[place - 1].line, start, part[8:]), start)
+        leaves.append(made)
+    return leaves
+
+
+def _item(line: bytes, start: int, value: bytes) -> Item:
+    key = line + start.to_bytes(8)
+    return Item(key, leaf_hash(key, value))
 
 
 def check_free(root: bytes, proof: Free, allows: SpanCheck) -> None:

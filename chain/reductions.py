@@ -18,7 +18,7 @@ from typing import Any
 from chain.classes import is_slug
 from chain.spans import FOREVER, make_holder
 from keys.errors import Malformed
-from keys.strict import DAY_MAX, dump_cbor, parse_cbor
+from keys.strict import DAY_MAX, dump_cbor, fields, parse_cbor, parse_hex
 
 REDUCTION_BYTES_MAX = 65_535
 CLAIMS_MAX = 128
@@ -177,3 +177,29 @@ def parse_reductions(data: bytes) -> list[Reduction]:
 def total_grams(reductions: Sequence[Reduction]) -> int:
     """The sum of the grams of ``reductions``."""
     return sum(reduction.grams for reduction in reductions)
+
+
+Named = tuple[int, int, bytes]
+"""A reduction as a statement names it: its submission's log index, its position, its holder."""
+
+
+def read_named(items: Sequence[object], kind: str, *, least: int = 0) -> list[Named]:
+    """The reductions that a statement of ``kind`` names, as {index, position, holder} each.
+
+    Raises `Malformed`, "<kind>-list" if one is named twice, or fewer than ``least`` are.
+    """
+    named = []
+    for item in items:
+        given = fields(item, kind, {"index": int, "position": int, "holder": str})
+        if given["index"] < 0 or given["position"] < 0:
+            raise Malformed(f"{kind}-list")
+        named.append((given["index"], given["position"], parse_hex(given["holder"], 32)))
+    if not len({holder for _, _, holder in named}) == len(named) >= least:
+        raise Malformed(f"{kind}-list")
+    return named
+
+
+def check_named(named: Sequence[Named], reductions: Sequence[Reduction], kind: str) -> None:
+    """Raise `Malformed` unless these are the reductions that a statement of ``kind`` names."""
+    if [holder for _, _, holder in named] != [reduction.holder for reduction in reductions]:
+        raise Malformed(f"{kind}-list")

@@ -28,8 +28,22 @@ from functools import lru_cache
 from hashlib import sha256
 from itertools import islice
 from struct import Struct
+from typing import NamedTuple
 
-from chain.proofs import Absent, Free, Held, Inner, Leaf, Neighbour, Path, Present, Step
+from chain.multiproofs import HIDDEN, KNOWN, Multiproof, cover
+from chain.proofs import (
+    CLOSED,
+    OPENED,
+    Absent,
+    Free,
+    Held,
+    Inner,
+    Leaf,
+    Neighbour,
+    Path,
+    Present,
+    Step,
+)
 from chain.spans import (
     EMPTY_ROOT,
     FOREVER,
@@ -585,6 +599,39 @@ class Register:
         before, after = self._neighbours(line, start, start + 1)
         return Held(span, self._leaf_path(span.key), before, after)
 
+    def held_many(self, spans: Sequence[Span]) -> bytes:
+        """The multiproof that these spans are held, one at least and none twice.
+
+        See `chain.proofs.check_held_many`.  Raises `Usage` "span-not-held" if one is not live.
+        """
+        if self.overlapping([span[:3] for span in spans]) != [[span] for span in spans]:
+            raise Usage("span-not-held")
+        known = {span.key for span in spans}
+        before = self.overlapping([(span.line, 0, span.start) for span in spans], 1)
+        shown: dict[bytes, tuple[int, bytes]] = dict.fromkeys(known, (KNOWN, b""))
+        for span in (self._first_from(span.line, span.end) for span in spans):
+            if span is not None:
+                value = value_hash(span.end, span.holder)
+                shown.setdefault(span.key, (CLOSED, span.key[LINE_SIZE:] + value))
+        for span in (one for spans in before for one in spans):
+            if span.key not in known:
+                part = span.key[LINE_SIZE:] + span.end.to_bytes(8) + span.holder
+                shown[span.key] = OPENED, part
+        self.root()
+        page = self._page(ROOT_PAGE)
+        keys = sorted(shown)
+        items, bits = cover(_Part(self, page, 0, len(page.keys)), keys)
+        leaves = iter(keys)
+        made = [shown[next(leaves)] if item is None else (HIDDEN, item) for item in items]
+        return Multiproof([mark for mark, _ in made], bits, [part for _, part in made]).to_bytes()
+
+    def _first_from(self, line: bytes, start: int) -> Span | None:
+        """The first span on the line that starts at or after ``start``."""
+        if start == FOREVER:
+            return None
+        span = next(self._from(ROOT_PAGE, line + start.to_bytes(8)), None)
+        return span if span is not None and span.line == line else None
+
     def free(self, line: bytes, start: int, end: int) -> Free:
         """Prove that no live span on the line overlaps ``[start, end)``.
 
@@ -606,6 +653,32 @@ class Register:
             bits, prefix(bits, page.keys[low]), page.hash(low, place), page.hash(place, high)
         )
         return Free(line, start, end, Absent(path, inner))
+
+
+class _Part(NamedTuple):
+    """The items ``low`` to ``high`` of a page, all that are below one node."""
+
+    register: Register
+    page: Page
+    low: int
+    high: int
+
+    def first(self) -> bytes:
+        return self.page.keys[self.low]
+
+    def child(self) -> bytes:
+        return self.page.hash(self.low, self.high)
+
+    def parts(self) -> "tuple[int, _Part, _Part] | None":
+        register, page, low, high = self
+        if high - low == 1:
+            item = page.items[low]
+            if not item[0] & _STUB:
+                return None
+            page = register._page(_below(item))
+            low, high = 0, len(page.keys)
+        bits, place = page.split(low, high)
+        return bits, _Part(register, page, low, place), _Part(register, page, place, high)
 
 
 def _is_below(key: bytes, top: bytes, bits: int) -> bool:

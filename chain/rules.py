@@ -17,30 +17,50 @@ that one of the issuer's roles may sign.  Then, by kind:
   free seat.
 * **void** takes the claims of recorded reductions away, while all their days are open: by the
   platform that submitted them, by a governor or by a verifier.
+* **close** shuts the books of all days up to a date, and makes lots of what they hold
+  (`chain.closing`).
+* **certification**, **withdrawal** and **erasure** speak of closed lots (`chain.certifications`);
+  **issuance** and **correction** make units of what is certified (`chain.issuances`); **deposit**,
+  **transfer**, **offer**, **import**, **release**, **retirement** and **cancellation** say whose
+  units are whose (`chain.holdings`).
 * **seal** ends a block: the operator's word on the height, the time (never earlier than the
   last), the seal before, and the register's root.
 
 The rules have versions, and `State.rules` is the one that judges the next statement: the genesis
 names the first, and the action ``rules`` puts a later one in force from the next index.  Version 2
 adds to version 1 that the actions of an approval leave as many governors as the threshold asks
-for, with a key and the role without an end.  A further version raises `RULES_VERSION`, and asks
-``state.rules >= 3`` where it differs; what an earlier one decides never changes, since every
-replay decides it again.
+for, with a key and the role without an end; and knows the kinds that come after the void.  A
+further version raises `RULES_VERSION`, and asks ``state.rules >= 3`` where it differs; what an
+earlier one decides never changes, since every replay decides it again.
 """
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from chain import merkle
 from chain.blocks import log_key
 from chain.calendar import OFFSET_SECONDS_MAX, Calendar
+from chain.certifications import certify, erase, erasure_list, exclusion_list, withdraw
 from chain.classes import Classes
-from chain.effects import Effects, Entry, Refused
+from chain.closing import close, closed_by
+from chain.effects import Effects, Entry, Refused, held
 from chain.governance import enact, read_actions
+from chain.holdings import MOVES, deposit, move
+from chain.issuances import correct, issue
+from chain.lots import Lot
 from chain.methodologies import Methodology
-from chain.reductions import SUBMISSION_COUNT_MAX, Claim, Reduction, total_grams
+from chain.records import payload
+from chain.reductions import (
+    SUBMISSION_COUNT_MAX,
+    Claim,
+    Named,
+    Reduction,
+    check_named,
+    read_named,
+    total_grams,
+)
 from chain.spans import FOREVER, Span, make_holder
 from chain.state import RULES_VERSION, Genesis, Proposal, State, View, rules_holder
 from keys.errors import Conflict, Fault, Malformed, NotAllowed, VerificationError
@@ -54,27 +74,29 @@ def apply(state: State | None, entry: Entry, view: View) -> Effects:
     statement = entry.statement
     if state is None:
         return _genesis(statement)
-    decide = _KINDS.get(statement.kind)
-    if decide is None:
+    kind = _KINDS.get(statement.kind)
+    if kind is None or state.rules < kind.since:
         raise Malformed("kind-unknown", kind=statement.kind)
     check_signed(state, statement)
     if view.seen(statement.id):
         raise Conflict("statement-known", id=statement.id.hex())
-    effects = decide(state, entry, view)
+    effects = kind.decide(state, entry, view)
     return replace(effects, state=replace(effects.state, index=state.index + 1))
 
 
-GOVERNANCE_KINDS = ("genesis", "proposal", "approval")
+GOVERNANCE_KINDS = ("genesis", "proposal", "approval", "close")
 
 
 def replay_governance(state: State | None, statement: Statement, index: int, time: int) -> State:
-    """The state after a genesis, proposal or approval that stands in the log at ``index``.
+    """The state after a genesis, proposal, approval or close that stands in the log at ``index``.
 
     ``time``: of the last seal before it.  What governance decides is a fold over these alone: it
     asks nothing of the register.
     """
     if state is not None:
         state = replace(state, index=index, time=time)
+        if statement.kind == "close":
+            return replace(closed_by(state, statement), index=index + 1)
     return apply(state, Entry(statement), _Accepted()).state
 
 
@@ -90,6 +112,9 @@ class _Accepted:
         raise Fault("replay-register")
 
     def root(self) -> bytes:
+        raise Fault("replay-register")
+
+    def lots(self, first: int, until: int) -> Sequence[Lot]:
         raise Fault("replay-register")
 
 
@@ -383,50 +408,37 @@ class _Fresh:
         return {span.start for span in self._lines.get(line, ())}
 
 
-def void_list(statement: Statement) -> list[tuple[int, int, bytes]]:
-    """The reductions that a void names; raises `Malformed`.
-
-    format 1; reason: text; reductions: a list of {index: of the submission in the log, position:
-    in it, holder: 32 bytes in hexadecimal}.
-    """
-    body = fields(statement.body, "void", {"format": int, "reason": str, "reductions": list})
-    if body["format"] != 1:
-        raise Malformed("format-unknown", where="void", format=body["format"])
-    named = []
-    for item in body["reductions"]:
-        given = fields(item, "void", {"index": int, "position": int, "holder": str})
-        if given["index"] < 0 or given["position"] < 0:
-            raise Malformed("void-list")
-        named.append((given["index"], given["position"], parse_hex(given["holder"], 32)))
-    if not named or len({holder for _, _, holder in named}) != len(named):
-        raise Malformed("void-list")
-    return named
+def void_list(statement: Statement) -> list[Named]:
+    """The reductions that a void names, one at least; raises `Malformed`."""
+    body = payload(statement, {"reason": str, "reductions": list})
+    return read_named(body["reductions"], "void", least=1)
 
 
 def _void(state: State, entry: Entry, view: View) -> Effects:
-    named = void_list(entry.statement)
-    if len(named) != len(entry.reductions):
-        raise Malformed("void-list")
+    check_named(void_list(entry.statement), entry.reductions, "void")
     issuer = state.participants[entry.statement.issuer]
     may_any = any(issuer.has_role(r, state.index) for r in (Role.GOVERNOR, Role.VERIFIER))
     drop: list[Span] = []
-    for (_, _, holder), reduction in zip(named, entry.reductions, strict=True):
-        if reduction.holder != holder:
-            raise Malformed("void-list")
+    for reduction in entry.reductions:
         if not may_any and reduction.platform != issuer.id:
             raise NotAllowed("void-not-own", participant=issuer.id)
         dated = state.classes.by_number
         for day in (reduction.day, *(c.day for c in reduction.claims if dated[c.line[2]].dated)):
             if day < state.closed_until:
                 raise Conflict("void-day-closed", day=_date(day))
-        wanted = [(c.line, c.start or 0, c.end or FOREVER) for c in reduction.claims]
-        held = [
-            span for spans in view.overlapping(wanted) for span in spans if span.holder == holder
-        ]
-        if len(held) != len(reduction.claims):
-            raise Conflict("void-not-held", holder=holder.hex())
-        drop += held
+        spans = held(view, reduction)
+        if not spans:
+            raise Conflict("void-not-held", holder=reduction.holder.hex())
+        drop += spans
     return Effects(state, (), drop)
+
+
+NAMED_BY: Mapping[str, Callable[[Statement], list[Named]]] = {
+    "void": void_list,
+    "certification": exclusion_list,
+    "erasure": erasure_list,
+}
+"""The kinds of statements that name recorded reductions, and how the list of them is read."""
 
 
 # --- seals ---
@@ -467,10 +479,24 @@ def seal_body(statement: Statement) -> Mapping[str, Any]:
     return body
 
 
-_KINDS: Mapping[str, Callable[[State, Entry, View], Effects]] = {
-    "proposal": _proposal,
-    "approval": _approval,
-    "submission": _submission,
-    "void": _void,
-    "seal": _seal,
+class _Kind(NamedTuple):
+    since: int
+    """The version of the rules from which it is known."""
+    decide: Callable[[State, Entry, View], Effects]
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "proposal": _Kind(1, _proposal),
+    "approval": _Kind(1, _approval),
+    "submission": _Kind(1, _submission),
+    "void": _Kind(1, _void),
+    "seal": _Kind(1, _seal),
+    "close": _Kind(2, close),
+    "certification": _Kind(2, certify),
+    "withdrawal": _Kind(2, withdraw),
+    "issuance": _Kind(2, issue),
+    "correction": _Kind(2, correct),
+    "deposit": _Kind(2, deposit),
+    **{kind: _Kind(2, move) for kind in MOVES},
+    "erasure": _Kind(2, erase),
 }

@@ -23,14 +23,16 @@ from chain.admission import Admitted
 from chain.blocks import make_checkpoint, make_seal
 from chain.bulk import no_collection
 from chain.effects import Effects, Entry, Refused
+from chain.lots import Lot, LotTree
 from chain.merkle import Frontier, leaf_hashes
 from chain.receipts import make_receipt, sign_tree
 from chain.reductions import Reduction, dump_reductions, total_grams
 from chain.register import ROOT_PAGE, Register
-from chain.rules import apply, check_signed, void_list
+from chain.rules import NAMED_BY, apply, check_signed
 from chain.spans import FOREVER, Span
 from chain.state import State
-from chain.store.ledger import Block, LedgerStore, activities_path, reductions_path
+from chain.store.files import activities_path, lot_path, reductions_path
+from chain.store.ledger import Block, LedgerStore
 from chain.store.snapshot import Head, Pending, Snapshot
 from keys.errors import Conflict, Fault, Malformed, NotAllowed, Refusal, Usage
 from keys.signer import Signer
@@ -60,9 +62,11 @@ class Answer:
 class _View:
     """What the rules ask, as of the statement at hand."""
 
-    def __init__(self, register: Register, known: set[bytes]) -> None:
+    def __init__(self, store: LedgerStore, register: Register, known: set[bytes]) -> None:
+        self._store = store
         self._register = register
         self.known = known
+        self.gathered: Mapping[Lot, LotTree] = {}
 
     def seen(self, identity: bytes) -> bool:
         return identity in self.known
@@ -74,6 +78,11 @@ class _View:
 
     def root(self) -> bytes:
         return self._register.root()
+
+    def lots(self, first: int, until: int) -> list[Lot]:
+        # As of the last block: a close is the first statement of its own.
+        self.gathered = self._store.gather(first, until)
+        return list(self.gathered)
 
 
 @dataclass
@@ -119,7 +128,10 @@ class Sequencer:
         for admitted in submissions:
             reductions = admitted.entry.reductions
             files[reductions_path(admitted.root)] = dump_reductions(reductions)
-            files[activities_path(admitted.root)] = admitted.activities
+            path = activities_path(admitted.root)
+            # What is there already is the same, but for what was erased since.
+            is_there = self.store.files.exists(path)
+            files[path] = self.store.files.read(path) if is_there else admitted.activities
             self._reductions[admitted.root] = reductions
         while len(self._reductions) > _REDUCTIONS_REMEMBERED_MAX:
             self._reductions.popitem(last=False)
@@ -186,11 +198,13 @@ class Sequencer:
             raise Conflict("sequencer-overtaken")
         if state is not None and time - state.time > CLOCK_LAG_SECONDS_MAX:
             # The rules must not judge today's statements by last week's clock.
-            self._finish(_Draft(memory, known), time)
+            self._finish(_Draft(self.store, memory, known), time)
             memory = self._recall()
-        draft = _Draft(memory, known)
+        draft = _Draft(self.store, memory, known)
         for item, statement in zip(waiting, statements, strict=True):
             if draft.reduction_count >= BLOCK_REDUCTIONS_MAX:
+                break
+            if statement.kind == "close" and draft.statements:
                 break
             draft.take(item, statement, self)
         return draft
@@ -223,6 +237,8 @@ class Sequencer:
             refused=memory.refused + len(draft.refusals),
             grams=memory.grams + draft.grams,
         )
+        # Before the block, which names them; they are named by what is in them.
+        self.store.files.write({lot_path(t.root): t.to_bytes() for t in draft.lots.values()})
         self.store.commit(
             Block(
                 head,
@@ -231,6 +247,8 @@ class Sequencer:
                 recorded=draft.recorded,
                 voided=draft.voided,
                 refusals=draft.refusals,
+                days=draft.days,
+                lots=list(draft.lots),
                 pages=pages,
                 done=draft.done,
                 refused=draft.refused,
@@ -257,22 +275,22 @@ class Sequencer:
             root = bytes.fromhex(statement.body["root"])
             reductions = self._reductions.get(root)
             return Entry(statement, reductions or self.store.reductions(root))
-        if statement.kind == "void":
-            return Entry(statement, self._named_by_void(statement))
+        if statement.kind in NAMED_BY:
+            return Entry(statement, self._named_by(statement))
         return Entry(statement)
 
-    def _named_by_void(self, statement: Statement) -> list[Reduction]:
+    def _named_by(self, statement: Statement) -> list[Reduction]:
         named = []
         files: dict[int, list[bytes]] = {}
         with self.store.snapshot() as snapshot:
-            for index, position, _ in void_list(statement):
+            for index, position, _ in NAMED_BY[statement.kind](statement):
                 try:
                     if index not in files:
                         root = bytes.fromhex(snapshot.statement(index).body["root"])
                         files[index] = self.store.reduction_bytes(root)
                     named.append(Reduction.parse(files[index][position]))
                 except (KeyError, IndexError, Usage):
-                    raise Conflict("void-list") from None
+                    raise Conflict(f"{statement.kind}-list") from None
         return named
 
     def _recall(self) -> _Memory:
@@ -352,14 +370,16 @@ def _key_of(snapshot: Snapshot, seal: Statement) -> PublicKey:
 class _Draft:
     """A block in the making."""
 
-    def __init__(self, memory: _Memory, known: set[bytes]) -> None:
+    def __init__(self, store: LedgerStore, memory: _Memory, known: set[bytes]) -> None:
         self.memory = memory
-        self.view = _View(memory.register, known)
+        self.view = _View(store, memory.register, known)
         self.state = memory.state
         self.statements: list[Statement] = []
         self.recorded: list[tuple[bytes, int, int]] = []
         self.voided: list[tuple[bytes, int]] = []
         self.refusals: list[tuple[int, int, Refused]] = []
+        self.days: list[tuple[int, int]] = []
+        self.lots: Mapping[Lot, LotTree] = {}
         self.done: list[int] = []
         self.refused: list[tuple[int, str]] = []
         self.grams = 0
@@ -368,7 +388,7 @@ class _Draft:
     def take(self, item: Pending, statement: Statement, sequencer: Sequencer) -> None:
         """Let the rules decide on a pending statement."""
         try:
-            if statement.kind == "void" and self.state is not None:
+            if statement.kind in NAMED_BY and self.state is not None:
                 # Before the files that it names are read: no stranger may ask for that work.
                 check_signed(self.state, statement)
             entry = sequencer.entry(statement)
@@ -390,6 +410,10 @@ class _Draft:
         self.statements.append(entry.statement)
         self.view.known.add(entry.statement.id)
         self.reduction_count += len(entry.reductions)
+        if entry.statement.kind == "submission":
+            self.days += [(day, index) for day in {r.day for r in entry.reductions}]
+        if entry.statement.kind == "close":
+            self.lots = self.view.gathered
         if entry.statement.kind == "void":
             self.voided += [(reduction.holder, index) for reduction in entry.reductions]
             self.grams -= total_grams(entry.reductions)

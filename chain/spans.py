@@ -20,7 +20,7 @@ can hide a key where a proof does not look.  A tree with no spans has a root of 
 The *holder* says what claims the span: ``SHA-256("tally/holder/" ‖ kind ‖ "/v1" LF ‖ content)``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -90,7 +90,6 @@ def leaf_hash(key: bytes, value: bytes) -> bytes:
     return sha256(b"\x10" + key + value).digest()
 
 
-_TAGS = [b"\x11" + bits.to_bytes(2) for bits in range(KEY_BITS)]
 #: The last byte of a prefix that ends ``rest`` bits into it; nothing if it ends on a whole byte.
 _LAST = [
     [bytes((byte & 0xFF00 >> rest & 0xFF,)) * (rest > 0) for byte in range(256)]
@@ -98,10 +97,21 @@ _LAST = [
 ]
 
 
-def node_head(bits: int, key: bytes) -> bytes:
-    """What an inner node hashes before its children: tag, bit length, and the prefix of ``key``."""
-    whole = bits >> 3
-    return _TAGS[bits] + key[:whole] + _LAST[bits & 7][key[whole]]
+def node_heads(tag: int) -> Callable[[int, bytes], bytes]:
+    """What inner nodes of a path-compressed tree hash before their children, by bits and key.
+
+    It is the tag (1), the bit length (2) and the prefix: the first ``bits`` bits of the key.
+    """
+    tags = [bytes((tag,)) + bits.to_bytes(2) for bits in range(KEY_BITS)]
+
+    def head(bits: int, key: bytes) -> bytes:
+        whole = bits >> 3
+        return tags[bits] + key[:whole] + _LAST[bits & 7][key[whole]]
+
+    return head
+
+
+node_head = node_heads(0x11)
 
 
 def node_hash(bits: int, key: bytes, left: bytes, right: bytes) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from chain.calendar import Calendar
 from chain.classes import Classes
+from chain.lots import Lot
 from chain.methodologies import Methodology
 from chain.policies import WitnessPolicy
 from chain.scenarios import Scenario
@@ -39,6 +40,9 @@ class View(Protocol):
 
     def root(self) -> bytes:
         """The root of the register."""
+
+    def lots(self, first: int, until: int) -> Sequence[Lot]:
+        """The lots of the days ``[first, until)``, sorted: of all that is recorded, not voided."""
 
 
 @dataclass(frozen=True)

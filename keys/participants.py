@@ -46,6 +46,12 @@ class Role(StrEnum):
     """Imports certified units and trades them."""
     AUTHORITY = "authority"
     """Signs the issuances of its scenarios."""
+    HOLDER = "holder"
+    """Holds units, and nothing else."""
+
+
+_HOLDERS = frozenset(Role) - {Role.OPERATOR, Role.AUDITOR}
+"""Who may hold units: those who keep the ledger's record have no stake in it."""
 
 
 MAY_SIGN: dict[str, frozenset[Role]] = {
@@ -55,6 +61,19 @@ MAY_SIGN: dict[str, frozenset[Role]] = {
     "approval": frozenset({Role.GOVERNOR}),
     "submission": frozenset({Role.PLATFORM}),
     "void": frozenset({Role.PLATFORM, Role.GOVERNOR, Role.VERIFIER}),
+    "close": frozenset({Role.OPERATOR, Role.GOVERNOR}),
+    "certification": frozenset({Role.VERIFIER}),
+    "withdrawal": frozenset({Role.VERIFIER, Role.GOVERNOR}),
+    "issuance": frozenset({Role.AUTHORITY}),
+    "correction": frozenset({Role.AUTHORITY}),
+    "deposit": frozenset({Role.AUTHORITY}),
+    "transfer": _HOLDERS,
+    "offer": _HOLDERS,
+    "import": frozenset({Role.EXCHANGE}),
+    "release": _HOLDERS,
+    "retirement": _HOLDERS,
+    "cancellation": frozenset({Role.AUTHORITY}),
+    "erasure": frozenset({Role.OPERATOR}),
 }
 """For each kind of statement, the roles of which one is needed to sign it."""
 

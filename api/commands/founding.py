@@ -12,6 +12,7 @@ from api.values import parse_offset, read_json, read_methodology, split_pair, wr
 from chain.calendar import Calendar
 from chain.genesis import (
     ACCEPTANCE_DAYS,
+    UNIT_GRAMS,
     default_classes,
     enrol,
     make_genesis,
@@ -63,6 +64,9 @@ def init(
     acceptance_days: Annotated[
         int, typer.Option("--acceptance-days", min=0, help="For how long a day stays open.")
     ] = ACCEPTANCE_DAYS,
+    unit_grams: Annotated[
+        int, typer.Option("--unit-grams", min=1, help="Grams in a unit that is traded.")
+    ] = UNIT_GRAMS,
     issuer: Annotated[
         list[str] | None,
         typer.Option(
@@ -113,6 +117,7 @@ def init(
         actions=[*actions, *further],
         threshold=threshold,
         acceptance_days=acceptance_days,
+        unit_grams=unit_grams,
         classes=default_classes(issuers),
     )
     sequencer = Sequencer(store, signers[operator])

@@ -113,6 +113,8 @@ def _read(snapshot: Snapshot) -> tuple[list[Proposed], list[Change]]:
         elif row.statement.kind == "proposal":
             made = Proposed(row.statement, row.index, row.time, body["actions"])
             found[row.statement.id] = made
+        elif row.statement.kind == "close":
+            continue  # it decides nothing
         else:
             made = found[bytes.fromhex(body["proposal"])]
             made.approvals.append((row.index, row.statement.issuer))

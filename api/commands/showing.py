@@ -82,7 +82,7 @@ def statement(session: Session, folder: LedgerFolder, place: Place) -> None:
     """Show a statement of the log; of a submission, what became of each reduction."""
     ledger = session.open(folder)
     with ledger.store.snapshot() as snapshot:
-        index = _index(snapshot, place)
+        index = log_index(snapshot, place)
         found = snapshot.statement(index)
         height = snapshot.height_of(index)
         refusals = snapshot.refusals(index)
@@ -133,7 +133,8 @@ def statement(session: Session, folder: LedgerFolder, place: Place) -> None:
     )
 
 
-def _index(snapshot: Snapshot, place: str) -> int:
+def log_index(snapshot: Snapshot, place: str) -> int:
+    """The log index of a statement that is named by it, or by its id; raises `Usage`."""
     if place.isascii() and place.isdigit() and len(place) < 20:
         return int(place)
     try:

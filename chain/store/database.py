@@ -8,6 +8,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, create_engine, event
 
+from chain.store.files import Files
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 SQLITE_CACHE_KIB = 262_144
 # Pages of the log that precede a write-back: what is written often is then written back once.
@@ -45,11 +47,15 @@ def _begin_sqlite(connection: Any) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def migrate(engine: Engine) -> None:
-    """Bring the database's tables to the version that this code knows."""
+def migrate(engine: Engine, files: Files) -> None:
+    """Bring the database's tables to the version that this code knows.
+
+    files: the ledger's, from which new tables are filled.
+    """
     config = Config()
     config.set_main_option("script_location", os.fspath(_MIGRATIONS))
     with engine.connect().execution_options(writes=True) as connection:
         config.attributes["connection"] = connection
+        config.attributes["files"] = files
         command.upgrade(config, "head")
         connection.commit()

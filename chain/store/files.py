@@ -2,8 +2,8 @@
 
 A batch is written to temporary names, each flushed to the disk, then renamed into place, and the
 folders flushed.  A file once written is not written again with other content, but for the
-checkpoint and the right edge of the tree, which are replaced as a whole.  All calls to the system
-go through `System`, so that tests can make any of them fail.
+checkpoint, the right edge of the tree, and activities of which some are erased, which are replaced
+as a whole.  All calls to the system go through `System`, so that tests can make any of them fail.
 """
 
 import os
@@ -98,3 +98,18 @@ class Files:
             self._system.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def reductions_path(root: bytes) -> str:
+    """The file of a submission's reductions."""
+    return f"submissions/{root.hex()[:2]}/{root.hex()}"
+
+
+def activities_path(root: bytes) -> str:
+    """The file of a submission's activities."""
+    return f"activities/{root.hex()[:2]}/{root.hex()}.ndjson"
+
+
+def lot_path(root: bytes) -> str:
+    """The file of a lot's reductions (`chain.lots`)."""
+    return f"lots/{root.hex()[:2]}/{root.hex()}"

@@ -3,7 +3,9 @@
     ledger.db                   unless the database is elsewhere
     checkpoint, tile/…          the published log (C2SP tlog-tiles)
     submissions/aa/ROOT         the reductions of a submission, by the root it signs
-    activities/aa/ROOT.ndjson   the activities behind them, verbatim; private
+    activities/aa/ROOT.ndjson   the activities behind them, verbatim; private; where one was
+                                erased (`chain.store.erasing`), an empty line
+    lots/aa/ROOT                the reductions of a lot, by its root (`chain.lots`)
 
 A block is there once its one transaction is committed; `publish` then writes its tiles and its
 checkpoint from the database, and is also what start-up calls: after a crash at any point the same
@@ -20,15 +22,18 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Insert, Table, bindparam, delete, insert, null, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from chain import merkle
 from chain.effects import Refused
+from chain.lots import Lot, LotEntry, LotTree
 from chain.reductions import Reduction, parse_reductions, split_reductions
 from chain.spans import Span
 from chain.store import tables
 from chain.store.database import migrate, open_engine, sqlite_url
-from chain.store.files import Files, System
-from chain.store.snapshot import Head, Snapshot
+from chain.store.erasing import erase
+from chain.store.files import Files, System, activities_path, lot_path, reductions_path
+from chain.store.snapshot import Head, Place, Snapshot
 from chain.tiles import DirectoryReader, TileTree, new_tiles
-from keys.errors import Fault, Unreadable
+from keys.errors import Fault, Unreadable, VerificationError
 from keys.notes import parse_checkpoint, parse_note
 from keys.statements import Statement
 
@@ -48,6 +53,10 @@ class Block:
     """(holder, index of the void)."""
     refusals: Sequence[tuple[int, int, Refused]]
     """(index, position, why)."""
+    days: Sequence[tuple[int, int]]
+    """(day, index) of each submission, for each day on which a reduction of it is."""
+    lots: Sequence[Lot]
+    """The lots that a close made."""
     pages: Mapping[int, bytes | None]
     done: Sequence[int]
     """Numbers of the pending statements that are in the block."""
@@ -68,7 +77,7 @@ class LedgerStore:
     def prepare(self) -> None:
         """Make the folder and the tables, or bring them to the version that this code knows."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        migrate(self.engine)
+        migrate(self.engine, self.files)
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -90,8 +99,42 @@ class LedgerStore:
         return split_reductions(self.files.read(reductions_path(root)))
 
     def activities(self, root: bytes) -> list[bytes]:
-        """The activities of the submission with this root, a line each; raises `Unreadable`."""
+        """The activities of the submission with this root, a line each; raises `Unreadable`.
+
+        One that was erased is empty.
+        """
         return self.files.read(activities_path(root)).split(b"\n")[:-1]
+
+    # --- lots ---
+
+    def gather(self, first: int, until: int) -> dict[Lot, LotTree]:
+        """The lots of the days ``[first, until)`` as they stand, in order, with their trees.
+
+        Raises `Fault` if a file of reductions is not the one that was submitted.
+        """
+        entries: dict[tuple[str, str, int], list[LotEntry]] = {}
+        with self.snapshot() as snapshot:
+            for index in snapshot.submissions_on(first, until):
+                root = bytes.fromhex(snapshot.statement(index).body["root"])
+                reductions = self.reductions(root)
+                if merkle.root([reduction.leaf for reduction in reductions]) != root:
+                    raise Fault("reductions-differ", index=index)
+                places = snapshot.live([r.holder for r in reductions if first <= r.day < until])
+                for position, of in enumerate(reductions):
+                    # One that was voided may be live again, but elsewhere.
+                    if places.get(of.holder) == Place(index, position, None):
+                        lot = entries.setdefault((of.platform, of.scenario, of.day), [])
+                        lot.append((of.leaf, of.grams))
+        trees = {name: LotTree(entries[name]) for name in sorted(entries)}
+        return {Lot(*name, t.count, t.grams, t.root): t for name, t in trees.items()}
+
+    def lot_tree(self, lot: Lot) -> LotTree:
+        """The tree of a closed lot, from its file; raises `Unreadable`, or `VerificationError` if
+        it is not the lot's."""
+        tree = LotTree.parse(self.files.read(lot_path(lot.root)))
+        if (tree.count, tree.grams, tree.root) != lot[3:]:
+            raise VerificationError("lot-file")
+        return tree
 
     # --- changes ---
 
@@ -190,6 +233,11 @@ class LedgerStore:
                     for index, position, why in block.refusals
                 ],
             )
+        if block.days:
+            days = [{"day": day, "index": index} for day, index in block.days]
+            connection.execute(insert(tables.submission_day), days)
+        if block.lots:
+            connection.execute(insert(tables.lot), [lot._asdict() for lot in block.lots])
         page = tables.page
         pages = _insert(connection, page)
         _execute_rows(
@@ -220,7 +268,10 @@ class LedgerStore:
         return parse_checkpoint(parse_note(self.files.read(CHECKPOINT)).text).size
 
     def publish(self) -> None:
-        """Write the tiles and the checkpoint of every block that is committed but not published."""
+        """Do what every block asks for that is committed and not published.
+
+        Its activities are erased, its tiles written, and last of all its checkpoint.
+        """
         with self._publishing():
             size = self.published_size()
             self._check_published(size)
@@ -230,10 +281,25 @@ class LedgerStore:
                     if block is None:
                         return
                     entries = snapshot.entries(size, block.size)
+                    self._erase_of(snapshot, block)
                 reader = DirectoryReader(self.folder)
                 self.files.write(new_tiles(reader, size, entries))
                 self.files.write({CHECKPOINT: block.checkpoint})
                 size = block.size
+
+    def erase_again(self) -> int:
+        """Erase what all erasures of the log name, as after files were put back from a copy.
+
+        How many activities there still were.
+        """
+        with self._publishing(), self.snapshot() as snapshot:
+            erasures = (logged.statement for logged in snapshot.logged(["erasure"]))
+            return erase(self.files, snapshot, erasures)
+
+    def _erase_of(self, snapshot: Snapshot, block: Head) -> None:
+        statements = snapshot.block_statements(block.height)
+        erasures = (snapshot.statement(at) for at, kind, _ in statements if kind == "erasure")
+        erase(self.files, snapshot, erasures)
 
     def _check_published(self, size: int) -> None:
         """Raise `Fault` if the database is not the one that published the checkpoint.
@@ -259,16 +325,6 @@ class LedgerStore:
         if self.published_size() < size:
             self.publish()
         return TileTree(DirectoryReader(self.folder), self.published_size())
-
-
-def reductions_path(root: bytes) -> str:
-    """The file of a submission's reductions."""
-    return f"submissions/{root.hex()[:2]}/{root.hex()}"
-
-
-def activities_path(root: bytes) -> str:
-    """The file of a submission's activities."""
-    return f"activities/{root.hex()[:2]}/{root.hex()}.ndjson"
 
 
 def open_store(folder: Path, url: str | None = None, system: System | None = None) -> LedgerStore:

@@ -3,13 +3,14 @@
 A snapshot is one transaction of the database; blocks that are made meanwhile do not move it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, func, select
 
 from chain.effects import Refused
+from chain.lots import Lot
 from chain.merkle import Frontier
 from chain.register import Register
 from chain.rules import GOVERNANCE_KINDS, replay_governance
@@ -18,6 +19,7 @@ from chain.state import State
 from chain.store import tables
 from keys.errors import Fault, Usage
 from keys.statements import Statement, parse_statement
+from keys.strict import dump_date
 
 _IN_MAX = 500
 
@@ -56,8 +58,8 @@ class Pending(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Governing:
-    """A statement of governance: its log index, its block's time, and the rules' clock then."""
+class Logged:
+    """A statement of the log: its index, its block's time, and the rules' clock then."""
 
     index: int
     statement: Statement
@@ -101,24 +103,25 @@ class Snapshot:
             state, index=head.size, time=head.time, height=head.height, previous=head.seal
         )
 
-    def governance(self) -> Iterator[Governing]:
+    def governance(self) -> Iterator[Logged]:
         """The statements of governance, in the order of the log."""
+        return self.logged(GOVERNANCE_KINDS)
+
+    def logged(self, kinds: Iterable[str]) -> Iterator[Logged]:
+        """The statements of these kinds, in the order of the log."""
         statement, block = tables.statement, tables.block
         before = block.alias()
         rows = self._connection.execute(
             select(statement.c.index, statement.c.data, block.c.time, before.c.time)
             .join_from(statement, block, block.c.height == statement.c.height)
             .join(before, before.c.height == statement.c.height - 1, isouter=True)
-            .where(statement.c.kind.in_(GOVERNANCE_KINDS))
+            .where(statement.c.kind.in_(list(kinds)))
             .order_by(statement.c.index)
         )
-        opened = 0
         for index, data, time, clock in rows:
-            made = parse_statement(data)
-            if index == 0:
-                opened = made.body["time"]
             # In the first block there is no seal yet: the clock is the genesis's.
-            yield Governing(index, made, time, opened if clock is None else clock)
+            then = self.statement(0).body["time"] if clock is None else clock
+            yield Logged(index, parse_statement(data), time, then)
 
     def origin(self) -> str:
         """The log's origin, from its genesis."""
@@ -207,6 +210,30 @@ class Snapshot:
                 )
             )
             found.update((holder, Place(index, position, None)) for holder, index, position in rows)
+        return found
+
+    def submissions_on(self, first: int, until: int) -> list[int]:
+        """The log indices of the submissions with reductions on the days ``[first, until)``."""
+        of = tables.submission_day
+        rows = select(of.c.index).where(of.c.day >= first, of.c.day < until)
+        return list(self._connection.scalars(rows.distinct().order_by(of.c.index)))
+
+    def lots(self, platform: str | None = None, scenario: str | None = None) -> list[Lot]:
+        """The lots of closed days, sorted: all, or those of a platform or a scenario."""
+        lot = tables.lot
+        wanted = select(*(lot.c[name] for name in Lot._fields))
+        if platform is not None:
+            wanted = wanted.where(lot.c.platform == platform)
+        if scenario is not None:
+            wanted = wanted.where(lot.c.scenario == scenario)
+        rows = self._connection.execute(wanted.order_by(lot.c.platform, lot.c.scenario, lot.c.day))
+        return [Lot(*row) for row in rows]
+
+    def lot(self, platform: str, scenario: str, day: int) -> Lot:
+        """The lot of a platform, a scenario and a day; raises `Usage`."""
+        found = next((lot for lot in self.lots(platform, scenario) if lot.day == day), None)
+        if found is None:
+            raise Usage("lot-unknown", platform=platform, scenario=scenario, day=dump_date(day))
         return found
 
     def refusals(self, index: int) -> dict[int, Refused]:

@@ -93,6 +93,28 @@ refusal = Table(
     sqlite_with_rowid=False,
 )
 
+#: On which days the reductions of each submission are, recorded or not.
+submission_day = Table(
+    "submission_day",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("index", BigInteger, primary_key=True, comment="log index of the submission"),
+    sqlite_with_rowid=False,
+)
+
+#: The lots of closed days (`chain.lots`); the reductions of each are in a file.
+lot = Table(
+    "lot",
+    metadata,
+    Column("platform", String(64), primary_key=True),
+    Column("scenario", String(64), primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False, comment="its reductions"),
+    Column("grams", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 #: The pages of the register (`chain.register`).
 page = Table(
     "page",

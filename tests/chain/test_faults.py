@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support.city import NOON, City
+from support.city import NOON, TODAY, City
 from support.faults import Faults, FaultySystem, Injected, note_checkpoint
 from support.replay import check_provable, check_replay
 
@@ -200,3 +200,58 @@ def test_faults_upon_faults(scenes: dict[str, Scene], tmp_path: Path) -> None:
             except Injected:
                 pass
         finish(reopen(city, scene, checkpoints), scene, checkpoints)
+
+
+# --- closing the books ---
+
+
+def closing(folder: Path) -> Statement:
+    """A ledger on which a submission waits, and after it a close of its day."""
+    city = City.found(folder, acceptance_days=0)
+    city.submit([city.ride("ann", NOON)])
+    city.now += 2 * 86_400
+    city.post(city.sign("proposal", "governor", {"format": 1, "actions": [RAISE]}))
+    close = city.close(TODAY + 1)
+    city.sequencer.submit([city.admit([city.ride("cat", city.now)])])
+    city.sequencer.post([close])
+    city.store.engine.dispose()
+    return close
+
+
+RAISE = {"action": "threshold", "governors": 1, "instead_of": 1}
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["not-done", "done"])
+def test_a_close_that_fails_makes_its_lots_once(late: bool, tmp_path: Path) -> None:
+    close = closing(tmp_path / "first")
+
+    def opened_copy(name: str, faults: Faults) -> City:
+        shutil.copytree(tmp_path / "first", tmp_path / name)
+        city = City(tmp_path / name, FaultySystem(faults, {}))
+        faults.watch(city.store.engine)
+        faults.calls.clear()
+        city.now = NOON + 2 * 86_400
+        return city
+
+    faults = Faults()
+    opened_copy("clean", faults).sequencer.seal_all(NOON + 2 * 86_400)
+    calls = list(faults.calls)
+    # Two blocks: of what waited before the close, and of the close with its lot.
+    assert calls.count("database COMMIT") == 2
+    assert calls.count("rename") == 2 * 3 + 1
+    for at in range(1, len(calls) + 1):
+        faults = Faults(at, late)
+        city = opened_copy(str(at), faults)
+        with pytest.raises(Injected):
+            city.sequencer.seal_all(city.now)
+        faults.disarm()
+        city = city.reopen()
+        city.now += LATER
+        city.sequencer.seal_all(city.now)
+        city.answer(close)
+        check_replay(city)
+        with city.store.snapshot() as snapshot:
+            [lot] = snapshot.lots()
+        assert city.store.lot_tree(lot).count == lot.count == 1
+        city.store.engine.dispose()
+        shutil.rmtree(tmp_path / str(at))

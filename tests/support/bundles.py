@@ -37,8 +37,9 @@ from keys.statements import Statement, sign_statement
 from keys.strict import dump_base64
 from keys.suites import PublicKey
 from verifier.bundles import FORMAT
-from verifier.check import Report, check_bundle
+from verifier.check import check_file
 from verifier.policy import Policy, parse_policy
+from verifier.reports import Report
 
 Json = dict[str, Any]
 
@@ -97,7 +98,7 @@ def dump(bundle: Json) -> bytes:
 
 def check(bundle: Json | bytes, policy: Policy = PLAIN) -> Report:
     """The report on a bundle."""
-    return check_bundle(bundle if isinstance(bundle, bytes) else dump(bundle), policy)
+    return check_file(bundle if isinstance(bundle, bytes) else dump(bundle), policy)
 
 
 def failure(bundle: Json | bytes, policy: Policy = PLAIN) -> str:

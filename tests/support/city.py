@@ -27,7 +27,7 @@ from keys.participants import Role
 from keys.pseudonyms import KeyedHash
 from keys.signer import KeySigner, from_seed
 from keys.statements import Statement, sign_statement
-from keys.strict import dump_json, parse_date
+from keys.strict import dump_date, dump_json, parse_date
 
 ORIGIN = "ledger.example/city"
 OFFSET = 8 * 3600
@@ -279,3 +279,15 @@ class City:
                 ],
             },
         )
+
+    def close(self, until: int, issuer: str = "operator", **other: int) -> Statement:
+        """The statement that closes the books of all days before ``until``, as they stand."""
+        lots = self.store.gather(self.state.closed_until, until)
+        body = {
+            "format": 1,
+            "until": dump_date(until),
+            "lots": len(lots),
+            "count": sum(lot.count for lot in lots),
+            "grams": sum(lot.grams for lot in lots),
+        }
+        return self.sign("close", issuer, {**body, **other})

@@ -6,14 +6,17 @@ from pathlib import Path
 
 from support.city import ORIGIN, City, key
 
+from chain.effects import Effects, Entry, Refused
+from chain.lots import Lot, LotTree
 from chain.proofs import check_held
 from chain.receipts import check_receipt
 from chain.reductions import Reduction, parse_reductions
 from chain.register import Register
-from chain.rules import Effects, Entry, Refused, apply, void_list
-from chain.spans import FOREVER, Span
+from chain.rules import NAMED_BY, apply
+from chain.spans import FOREVER, Span, make_holder
 from chain.state import State
-from chain.store.ledger import CHECKPOINT, reductions_path
+from chain.store.files import reductions_path
+from chain.store.ledger import CHECKPOINT
 from chain.tiles import DirectoryReader, TileTree
 from keys.notes import parse_checkpoint, parse_note
 from keys.statements import Statement, parse_statement
@@ -28,9 +31,16 @@ class Replayed:
     statements: list[Statement] = field(default_factory=list)
     ids: set[bytes] = field(default_factory=set)
     outcomes: dict[int, Sequence[Refused | None]] = field(default_factory=dict)
-    recorded: int = 0
+    live: dict[bytes, Reduction] = field(default_factory=dict)
     refused: int = 0
-    grams: int = 0
+
+    @property
+    def recorded(self) -> int:
+        return len(self.live)
+
+    @property
+    def grams(self) -> int:
+        return sum(reduction.grams for reduction in self.live.values())
 
     def seen(self, identity: bytes) -> bool:
         return identity in self.ids
@@ -43,6 +53,15 @@ class Replayed:
     def root(self) -> bytes:
         return self.register.root()
 
+    def lots(self, first: int, until: int) -> list[Lot]:
+        entries: dict[tuple[str, str, int], list[tuple[bytes, int]]] = {}
+        for of in self.live.values():
+            if first <= of.day < until:
+                name = (of.platform, of.scenario, of.day)
+                entries.setdefault(name, []).append((of.leaf, of.grams))
+        trees = {name: LotTree(entries[name]) for name in sorted(entries)}
+        return [Lot(*name, t.count, t.grams, t.root) for name, t in trees.items()]
+
     def take(self, entry: Entry) -> Effects:
         effects = apply(self.state, entry, self)
         self.register.change(effects.put, effects.drop)
@@ -51,11 +70,11 @@ class Replayed:
         self.statements.append(entry.statement)
         self.ids.add(entry.statement.id)
         if entry.statement.kind == "void":
-            self.recorded -= len(entry.reductions)
-            self.grams -= sum(r.grams for r in entry.reductions)
+            for reduction in entry.reductions:
+                del self.live[reduction.holder]
         for reduction, why in zip(entry.reductions, effects.outcomes, strict=False):
-            self.recorded += why is None
-            self.grams += reduction.grams if why is None else 0
+            if why is None:
+                self.live[reduction.holder] = reduction
             self.refused += why is not None
         return effects
 
@@ -84,8 +103,9 @@ def _named(folder: Path, replayed: Replayed, statement: Statement) -> list[Reduc
 
     if statement.kind == "submission":
         return submitted(statement)
-    if statement.kind == "void":
-        return [submitted(replayed.statements[i])[p] for i, p, _ in void_list(statement)]
+    if statement.kind in NAMED_BY:
+        named = NAMED_BY[statement.kind](statement)
+        return [submitted(replayed.statements[i])[p] for i, p, _ in named]
     return []
 
 
@@ -110,6 +130,7 @@ def check_replay(city: City) -> Replayed:
             refusals = {p: why for p, why in enumerate(replayed.outcomes[index]) if why}
             assert snapshot.refusals(index) == refusals
         known = snapshot.state()
+        lots = snapshot.lots()
     assert known is not None
     for one in (known, city.state):
         for name in (
@@ -131,6 +152,13 @@ def check_replay(city: City) -> Replayed:
                 name: [(v.start, v.end, v.document.document) for v in versions]
                 for name, versions in expected.items()
             }
+    lines = [state.classes.line("lot", [lot.platform, lot.scenario]) for lot in lots]
+    on_line = {span for line in set(lines) for span in replayed.register.spans(line)}
+    given = zip(lines, lots, strict=True)
+    assert on_line == {Span(line, lot.day, lot.day + 1, lot.holder) for line, lot in given}
+    for lot in lots:
+        tree = city.store.lot_tree(lot)
+        assert all(make_holder("reduction", key) in replayed.live for key in tree.keys)
     return replayed
 
 
