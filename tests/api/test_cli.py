@@ -11,7 +11,7 @@ import pytest
 from merkletools import MerkleTools
 
 from api import cli
-from verifier.check import check_bundle
+from verifier.check import check_file
 from verifier.policy import parse_policy
 
 NOW = "2026-03-03T09:00:00+08:00"
@@ -142,7 +142,7 @@ def town(run: Run, built: Path, tmp_path: Path) -> Run:
 
 
 def verdict(bundle: str, policy: str = "city/policy") -> str:
-    return check_bundle(Path(bundle).read_bytes(), parse_policy(Path(policy).read_bytes())).verdict
+    return check_file(Path(bundle).read_bytes(), parse_policy(Path(policy).read_bytes())).verdict
 
 
 def answers(name: str) -> list[dict[str, Any]]:
