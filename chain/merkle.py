@@ -10,13 +10,17 @@ pair up from the left, and a last one without a partner moves up as it is.
 Both are made of subtrees ``[start, end)`` of the tree, so one plan of ranges serves a tree in
 memory and one in tiles alike.
 
+*Cover*: for many leaves at once, the roots of the largest subtrees that hold none of them, from
+left to right: what the leaves' inclusion paths have between them, each hash once.
+
 *Frontier*: what is left of a tree that only grows, the roots of its perfect subtrees from left to
 right, one for each set bit of the size.  Encoded: ``size (uint64) ‖ roots (32 bytes each)``.
 
 Everything here is pure.  Hashes are 32 bytes; sizes and indices are at most 2^63 - 1.
 """
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -163,6 +167,30 @@ def consistency_ranges(size1: int, size2: int) -> list[tuple[int, int]]:
     return ranges[::-1]
 
 
+def cover_ranges(indices: Iterable[int], size: int) -> list[tuple[int, int]]:
+    """The subtrees whose roots are the cover of these leaves, from left to right.
+
+    Raises `Usage` "leaf-not-in-tree" unless each is in the tree.
+    """
+    ordered = sorted(set(indices))
+    for index in ordered[:1] + ordered[-1:]:
+        if not 0 <= index < size:
+            raise Usage("leaf-not-in-tree", index=index, size=size)
+    ranges: list[tuple[int, int]] = []
+
+    def visit(start: int, end: int, low: int, high: int) -> None:
+        if low == high:
+            ranges.append((start, end))
+        elif end - start > 1:
+            middle = _split(start, end)
+            place = bisect_left(ordered, middle, low, high)
+            visit(start, middle, low, place)
+            visit(middle, end, place, high)
+
+    visit(0, size, 0, len(ordered))
+    return ranges
+
+
 def _pick(built: Sequence[Sequence[bytes]], ranges: Iterable[tuple[int, int]]) -> list[bytes]:
     places = ((start, (end - start - 1).bit_length()) for start, end in ranges)
     return [built[level][start >> level] for start, level in places]
@@ -177,6 +205,11 @@ def inclusion_paths(leaves: Sequence[bytes], indices: Iterable[int]) -> list[lis
 def inclusion_path(leaves: Sequence[bytes], index: int) -> list[bytes]:
     """The inclusion path of one leaf in the tree over ``leaves`` (RFC 9162, section 2.1.3.1)."""
     return inclusion_paths(leaves, [index])[0]
+
+
+def cover(leaves: Sequence[bytes], indices: Iterable[int]) -> list[bytes]:
+    """The cover of these leaves in the tree over ``leaves``."""
+    return _pick(levels(leaves), cover_ranges(indices, len(leaves)))
 
 
 def consistency_path(leaves: Sequence[bytes], size1: int) -> list[bytes]:
@@ -217,6 +250,36 @@ def verify_inclusion(
     Raises `VerificationError` "inclusion-invalid" (RFC 9162, section 2.1.3.2).
     """
     if root_from_inclusion(leaf, index, size, path) != root:
+        raise VerificationError("inclusion-invalid")
+
+
+def verify_cover(
+    leaves: Mapping[int, bytes], size: int, hashes: Sequence[bytes], root: bytes
+) -> None:
+    """Check that each leaf hash, at least one, stands at its index of the tree of ``size``.
+
+    What `verify_inclusion` says of its arguments holds here.  Raises `VerificationError`
+    "inclusion-invalid".
+    """
+    ordered = sorted(leaves)
+    sizes = {len(x) for x in (*leaves.values(), *hashes)}
+    if not ordered or not 0 <= ordered[0] <= ordered[-1] < size <= SIZE_MAX or sizes != {HASH_SIZE}:
+        raise VerificationError("inclusion-invalid")
+    shown = iter(hashes)
+
+    def node(start: int, end: int, low: int, high: int) -> bytes:
+        if low == high:
+            hidden = next(shown, None)
+            if hidden is None:
+                raise VerificationError("inclusion-invalid")
+            return hidden
+        if end - start == 1:
+            return leaves[start]
+        middle = _split(start, end)
+        place = bisect_left(ordered, middle, low, high)
+        return node_hash(node(start, middle, low, place), node(middle, end, place, high))
+
+    if node(0, size, 0, len(ordered)) != root or next(shown, None) is not None:
         raise VerificationError("inclusion-invalid")
 
 

@@ -16,7 +16,7 @@ Where the partial tile of a size is gone, the full one that took its place begin
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -235,6 +235,11 @@ class TileTree:
         """The inclusion path of a leaf; raises `Usage` "leaf-not-in-tree"."""
         self._within(size)
         return self._roots(merkle.inclusion_ranges(index, size))
+
+    def cover(self, indices: Iterable[int], size: int) -> list[bytes]:
+        """The cover of leaves (`chain.merkle`); raises `Usage` "leaf-not-in-tree"."""
+        self._within(size)
+        return self._roots(merkle.cover_ranges(indices, size))
 
     def consistency(self, size1: int, size2: int) -> list[bytes]:
         """The consistency path between two sizes; raises `Usage` "sizes-out-of-order"."""

@@ -181,6 +181,19 @@ class Bundle:  # §20
     def __init__(self, data, policy):
         self.given = given = forms.read_json(data, 16_777_216, 8)
         need(given["format"] == "tally-bundle/1" and obj(given, KINDS[given["kind"]]))
+        index = self.anchor(policy)
+        if given["kind"] != "free":
+            submission, index = self.logged("submission")
+        self.in_force(index)
+        if given["kind"] == "free":
+            self.register.free(given["free"])
+            self.days.append(int(given["free"]["line"][:4], 16))
+        else:
+            self.submitted(submission, index)
+
+    def anchor(self, policy):
+        """From the checkpoint to the register; the index of the last entry."""
+        given = self.given
         note = Note(given["checkpoint"].encode())
         origin, self.size, self.root = note.checkpoint()
         log = next(key for key in policy.logs if key[0] == origin and note.signed_by(key))
@@ -199,22 +212,20 @@ class Bundle:  # §20
         self.ledger, self.classes, self.days = genesis.id, forms.Classes(document, offset), []
         self.register = Register(unhex(seal.body["register"]), self.classes)
         self.document("classes", [], index)
-        if given["kind"] != "free":
-            submission, index = self.logged("submission")
+        return index
+
+    def in_force(self, index):
+        """The rules at an index, and the books."""
+        given = self.given
         version = next(v for v in (1, 2) if given["rules"]["holder"] == holder("rules", u(v)).hex())
         self.held(given["rules"], "rules", [], holder("rules", u(version)), index)
-        if given["kind"] == "free":
-            self.register.free(given["free"])
-            self.days.append(int(given["free"]["line"][:4], 16))
-        else:
-            self.submitted(submission, index)
         self.until = 0
         if given["books"] is not None:
             self.held(given["books"], "books", [], holder("books"), 0)
             self.until = given["books"]["end"]
 
-    def logged(self, name):
-        given = obj(self.given[name], "index:i data:s path:l")
+    def logged(self, name, given=None):
+        given = obj(given or self.given[name], "index:i data:s path:l")
         statement = Statement(unbase64(given["data"]))
         leaf = H(b"\0", statement.data)
         included(leaf, given["index"], self.size, given["path"], self.root)
@@ -232,15 +243,7 @@ class Bundle:  # §20
         return data
 
     def submitted(self, submission, index):
-        signer = obj(self.given["signer"], "key:d key_held:d role_held:d")
-        key, body, by = participants_key(signer["key"]), submission.body, submission.issuer
-        need(submission.audience == self.ledger)
-        submission.verify(key)
-        obj(body, "format:i scenario:s root:h count:i grams:i")
-        need(body["format"] == 1 and 1 <= body["count"] <= 65_536)
-        self.held(signer["key_held"], "key", [by], holder("key", key_bytes(key)), index)
-        role = holder("role", cbor2.dumps([by, "platform"], canonical=True))
-        self.held(signer["role_held"], "role", [by, "platform"], role, index)
+        body, by = self.signed(submission, index, self.given["signer"])
         if self.given["kind"] == "span":
             placed = obj(self.given["leaf"], "position:i path:l hash:h")
             leaf, line = unhex(placed["hash"]), unhex(self.given["held"]["line"], 24)
@@ -252,6 +255,19 @@ class Bundle:  # §20
             leaf = H(b"\0", data)
             self.reduction(data, body, by, holder("reduction", leaf))
         included(leaf, placed["position"], body["count"], placed["path"], unhex(body["root"]))
+
+    def signed(self, submission, index, signer):
+        """A submission by who had the right; its payload and its issuer."""
+        obj(signer, "key:d key_held:d role_held:d")
+        key, body, by = participants_key(signer["key"]), submission.body, submission.issuer
+        need(submission.audience == self.ledger)
+        submission.verify(key)
+        obj(body, "format:i scenario:s root:h count:i grams:i")
+        need(body["format"] == 1 and 1 <= body["count"] <= 65_536)
+        self.held(signer["key_held"], "key", [by], holder("key", key_bytes(key)), index)
+        role = holder("role", cbor2.dumps([by, "platform"], canonical=True))
+        self.held(signer["role_held"], "role", [by, "platform"], role, index)
+        return body, by
 
     def reduction(self, data, body, by, mine):
         reduction, activity = forms.read_reduction(data), self.given["activity"]
@@ -275,8 +291,13 @@ class Bundle:  # §20
 
 def check(data, policy):
     """The verdict on a bundle."""
+    return verdict(Bundle, data, policy)
+
+
+def verdict(read, data, policy):
+    """The verdict on a file."""
     try:
-        bundle = Bundle(data, policy)
+        bundle = read(data, policy)
     except Exception:  # whatever went wrong, the bundle did not show what it should
         return "invalid"
     if not policy.reached(bundle.cosigned):

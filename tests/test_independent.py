@@ -26,12 +26,17 @@ from support.city import TODAY
 from support.example import EXAMPLES
 from support.mutations import mutate
 
-from verifier.check import check_bundle
+from verifier.check import check_file
 from verifier.policy import parse_policy
 
 TESTS = Path(__file__).parent
-MODULES = ("independent_checker.py", "independent_forms.py", "independent_notes.py")
-MAY_IMPORT = {"cbor2", "cryptography", "independent_forms", "independent_notes"}
+MODULES = (
+    "independent_checker.py",
+    "independent_forms.py",
+    "independent_lots.py",
+    "independent_notes.py",
+)
+MAY_IMPORT = {"cbor2", "cryptography", *(module.removesuffix(".py") for module in MODULES)}
 POLICIES = {
     text: (parse_policy(text.encode()), second.Policy(text.encode()))
     for text in (PLAIN_TEXT, QUORUM_TEXT, (EXAMPLES / "policy").read_text("utf-8"))
@@ -41,7 +46,7 @@ POLICIES = {
 def verdict(data: bytes, text: str) -> str:
     """The verdict of both checkers."""
     ours, theirs = POLICIES[text]
-    first = check_bundle(data, ours).verdict
+    first = check_file(data, ours).verdict
     assert second.check(data, theirs) == first
     return first
 

@@ -33,6 +33,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.proofs import Free, Held
+from chain.reductions import SUBMISSION_COUNT_MAX
 from keys.errors import Malformed
 from keys.notes import Note, parse_note
 from keys.statements import Statement, parse_statement
@@ -42,10 +43,11 @@ from keys.suites import PublicKey
 FORMAT = "tally-bundle/1"
 BUNDLE_BYTES_MAX = 16_777_216
 BUNDLE_DEPTH_MAX = 8
+FILE_BYTES_MAX = 268_435_456
+"""Of a file of a lot, which holds all its reductions."""
 
-_COMMON: FieldTypes = {
+ANCHORS: FieldTypes = {
     "format": str,
-    "kind": str,
     "checkpoint": str,
     "genesis": dict,
     "seal": dict,
@@ -53,6 +55,8 @@ _COMMON: FieldTypes = {
     "classes": dict,
     "books": (dict, type(None)),
 }
+"""What every file of evidence has: from the checkpoint to the register."""
+_COMMON: FieldTypes = {**ANCHORS, "kind": str}
 _SUBMITTED: FieldTypes = {"submission": dict, "signer": dict}
 _KINDS: dict[str, FieldTypes] = {
     "reduction": {
@@ -127,73 +131,101 @@ class Bundle:
     free: Free | None = None
 
 
-def parse_bundle(data: bytes) -> Bundle:
-    """Read a bundle file; raises `Malformed`."""
-    value = parse_json(data, bytes_max=BUNDLE_BYTES_MAX, depth_max=BUNDLE_DEPTH_MAX)
-    if not isinstance(value, dict) or value.get("format") != FORMAT:
-        raise Malformed("format-unknown", where="bundle", format=_name(value, "format"))
+def parse_file(data: bytes) -> dict[str, Any]:
+    """Read a file of evidence as far as the object that it is; raises `Malformed`."""
+    value = parse_json(data, bytes_max=FILE_BYTES_MAX, depth_max=BUNDLE_DEPTH_MAX)
+    if not isinstance(value, dict):
+        raise Malformed("format-unknown", where="bundle", format=str(value)[:40])
+    return value
+
+
+def read_bundle(value: dict[str, Any]) -> Bundle:
+    """Read a bundle; raises `Malformed`."""
+    if value.get("format") != FORMAT:
+        raise Malformed("format-unknown", where="bundle", format=str(value.get("format"))[:40])
     kind = value.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
-        raise Malformed("format-unknown", where="bundle", format=_name(value, "kind"))
+        raise Malformed("format-unknown", where="bundle", format=str(kind)[:40])
     given = fields(value, "bundle", _KINDS[kind])
-    books = given["books"]
-    common: dict[str, Any] = {
-        "kind": kind,
-        "checkpoint": parse_note(given["checkpoint"].encode()),
-        "genesis": _logged(given["genesis"], "genesis"),
-        "seal": _logged(given["seal"], "seal"),
-        "rules": Held.from_json(given["rules"]),
-        "classes": _document(given["classes"], "classes"),
-        "books": None if books is None else Held.from_json(books),
-    }
+    common: dict[str, Any] = {"kind": kind, **read_anchors(given)}
     if kind == "free":
         return Bundle(**common, free=Free.from_json(given["free"]))
     common |= {
-        "submission": _logged(given["submission"], "submission"),
-        "signer": _signer(given["signer"]),
+        "submission": read_logged(given["submission"], "submission"),
+        "signer": read_signer(given["signer"]),
     }
     if kind == "span":
         leaf = fields(given["leaf"], "leaf", {"position": int, "hash": str, "path": list})
         return Bundle(
             **common,
-            leaf=Placed(leaf["position"], parse_hex(leaf["hash"], 32), _path(leaf["path"])),
+            leaf=Placed(leaf["position"], parse_hex(leaf["hash"], 32), read_path(leaf["path"])),
             held=Held.from_json(given["held"]),
         )
     placed = fields(given["reduction"], "reduction", {"position": int, "data": str, "path": list})
     activity = given["activity"]
     return Bundle(
         **common,
-        reduction=Placed(placed["position"], parse_base64(placed["data"]), _path(placed["path"])),
-        scenario=_document(given["scenario"], "scenario"),
-        methodology=_document(given["methodology"], "methodology"),
+        reduction=Placed(
+            placed["position"], parse_base64(placed["data"]), read_path(placed["path"])
+        ),
+        scenario=read_document(given["scenario"], "scenario"),
+        methodology=read_document(given["methodology"], "methodology"),
         claims=tuple(map(Held.from_json, given["claims"])),
         activity=None if activity is None else activity.encode(),
     )
 
 
-def _name(value: object, field: str) -> str:
-    return str(value.get(field) if isinstance(value, dict) else value)[:40]
+def read_anchors(given: dict[str, Any]) -> dict[str, Any]:
+    """What bundles and certificates have in common."""
+    books = given["books"]
+    return {
+        "checkpoint": parse_note(given["checkpoint"].encode()),
+        "genesis": read_logged(given["genesis"], "genesis"),
+        "seal": read_logged(given["seal"], "seal"),
+        "rules": Held.from_json(given["rules"]),
+        "classes": read_document(given["classes"], "classes"),
+        "books": None if books is None else Held.from_json(books),
+    }
 
 
-def _path(value: list[Any]) -> tuple[bytes, ...]:
+def read_path(value: list[Any]) -> tuple[bytes, ...]:
+    """A list of hashes.  Raises `Malformed`."""
     return tuple(parse_hex(item, 32) for item in value)
 
 
-def _logged(value: object, where: str) -> Logged:
+def read_logged(value: object, where: str) -> Logged:
+    """A logged statement.  Raises `Malformed`."""
     given = fields(value, where, {"index": int, "data": str, "path": list})
     statement = parse_statement(parse_base64(given["data"]))
-    return Logged(given["index"], statement, _path(given["path"]))
+    return Logged(given["index"], statement, read_path(given["path"]))
 
 
-def _document(value: object, where: str) -> Document:
+def read_document(value: object, where: str) -> Document:
+    """A document and its proof.  Raises `Malformed`."""
     given = fields(value, where, {"document": str, "held": dict})
     return Document(given["document"].encode(), Held.from_json(given["held"]))
 
 
-def _signer(value: object) -> Signer:
+def read_signer(value: object) -> Signer:
+    """A key, and the proofs of its right.  Raises `Malformed`."""
     given = fields(value, "signer", {"key": dict, "key_held": dict, "role_held": dict})
     return Signer(
         PublicKey.from_json(given["key"]),
         Held.from_json(given["key_held"]),
         Held.from_json(given["role_held"]),
     )
+
+
+def read_submission(statement: Statement) -> dict[str, Any]:
+    """What a submission says; raises `Malformed`."""
+    body = fields(
+        statement.body,
+        "submission",
+        {"format": int, "scenario": str, "root": str, "count": int, "grams": int},
+    )
+    if body["format"] != 1:
+        raise Malformed("format-unknown", where="submission", format=body["format"])
+    count = body["count"]
+    if not 1 <= count <= SUBMISSION_COUNT_MAX:
+        raise Malformed("submission-count", stated=count, given=count)
+    return body

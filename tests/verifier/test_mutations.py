@@ -49,8 +49,9 @@ from chain.proofs import Absent
 from chain.reductions import Reduction
 from keys.errors import TallyError
 from keys.strict import dump_date, parse_date
-from verifier.bundles import Bundle, parse_bundle
-from verifier.check import INVALID, PROVISIONAL, UNWITNESSED, VALID, Report, check_bundle
+from verifier.bundles import Bundle, parse_file, read_bundle
+from verifier.check import check_file
+from verifier.reports import INVALID, PROVISIONAL, UNWITNESSED, VALID, Report
 
 SECOND_PLAIN = independent_checker.Policy(PLAIN_TEXT.encode())
 
@@ -106,7 +107,7 @@ def parts(bundle: Bundle) -> tuple[Any, ...]:
 
 @cache
 def known() -> set[tuple[Any, ...]]:
-    return {parts(parse_bundle(dump(bundle))) for bundle in pool()}
+    return {parts(read_bundle(parse_file(dump(bundle)))) for bundle in pool()}
 
 
 # --- what is true ---
@@ -184,7 +185,7 @@ def _free(facts: dict[str, Any], sealed: Sealed) -> list[int]:
 
 def judge(data: bytes, policy_is_strict: bool) -> str:
     """Check a mutated file and hold the report to its word; what became of it."""
-    report = check_bundle(data, QUORUM if policy_is_strict else PLAIN)
+    report = check_file(data, QUORUM if policy_is_strict else PLAIN)
     told = report.as_json()
     assert told["verdict"] == report.verdict
     *passed, last = report.checks
@@ -197,7 +198,7 @@ def judge(data: bytes, policy_is_strict: bool) -> str:
         return f"invalid: {last.code}"
     assert (last.error is not None) == (report.verdict == UNWITNESSED)
     assert_true(report)
-    bundle = parse_bundle(data)
+    bundle = read_bundle(parse_file(data))
     assert parts(bundle) in known()
     if report.verdict in (VALID, PROVISIONAL) and policy_is_strict:
         assert QUORUM.is_reached(report.facts["cosigned_by"])
@@ -223,7 +224,7 @@ def run_signed(seed: int, count: int) -> Counter[str]:
             data = dump(signed(random, world().copy()))
         except (TallyError, ValueError, IndexError, TypeError, OverflowError, KeyError):
             continue  # what not even an operator could write
-        report = check_bundle(data, PLAIN)
+        report = check_file(data, PLAIN)
         assert report.as_json()
         assert independent_checker.check(data, SECOND_PLAIN) == report.verdict
         *passed, last = report.checks
