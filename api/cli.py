@@ -14,13 +14,20 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.commands import (
+    certificate,
+    certifying,
+    closing,
+    erase,
     founding,
     governing,
     history,
+    holding,
     keeping,
     methodologies,
+    payout,
     proving,
     reporting,
+    sample,
     showing,
     submitting,
 )
@@ -55,6 +62,13 @@ for _part in (
     proving,
     showing,
     methodologies,
+    closing,
+    certifying,
+    certificate,
+    holding,
+    sample,
+    payout,
+    erase,
 ):
     _part.add_to(app)
 

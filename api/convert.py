@@ -57,11 +57,12 @@ _EPOCH = datetime.date(1970, 1, 1).toordinal()
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A record of a CSV file: the number of its first line, its cells, and as it stands there."""
+    """A record of a CSV file: the number of its first line, its cells, and as it stands there, in
+    UTF-8."""
 
     number: int
     cells: Sequence[str]
-    text: str
+    text: bytes
 
 
 Record = tuple[Row, ...]
@@ -101,12 +102,12 @@ def read_rows(file: TextIO, delimiter: str = ",") -> Iterator[Row]:
     reader = csv.reader(lines(), delimiter=delimiter, strict=True)
     try:
         for cells in reader:
-            record = "".join(taken).rstrip("\r\n")
+            record = "".join(taken).rstrip("\r\n").encode()
             first, number = number + 1, number + len(taken)
             taken.clear()
             if cells:
                 yield Row(first, cells, record)
-    except (csv.Error, UnicodeDecodeError) as error:
+    except (csv.Error, UnicodeError) as error:
         raise Unreadable("csv-unreadable", line=number + 1, reason=error) from error
 
 
@@ -224,14 +225,15 @@ class Converter:
                 continue
             result = self.result
             result.count += 1
-            result.first = min(draft["start"], result.first or draft["start"])
-            result.last = max(draft["end"], result.last or draft["end"])
+            first, last = result.first, result.last
+            result.first = draft["start"] if first is None else min(first, draft["start"])
+            result.last = draft["end"] if last is None else max(last, draft["end"])
             yield line
 
     def _draft(self, record: Record) -> dict[str, Any]:
         """The fields of an activity, its identifiers still plain."""
         number = record[0].number
-        digest = sha256("\n".join(row.text for row in record).encode()).hexdigest()
+        digest = sha256(b"\n".join(row.text for row in record)).hexdigest()
         draft: dict[str, Any] = {
             "format": 1,
             "id": f"{number}-{digest[:16]}",
@@ -372,7 +374,7 @@ def open_csv(path: Any, encoding: str = "utf-8") -> TextIO:
     name = "utf-8-sig" if encoding.lower() in ("utf-8", "utf8") else encoding
     try:
         file: TextIO = open(path, encoding=name, newline="")  # noqa: SIM115 (the caller's to close)
-    except LookupError:
+    except (LookupError, ValueError):
         raise Usage("encoding-unknown", name=encoding) from None
     except OSError as error:
         raise Unreadable("file-unreadable", path=str(path), reason=error.strerror) from error

@@ -75,6 +75,7 @@ IDENTIFIERS: Mapping[str, str] = {
 }
 """The fields that become pseudonyms, and of which class."""
 TIMES = ("start", "end")
+_SOME_TIME = datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)
 _TEXTS = {
     "id",
     "evidence.tier",
@@ -238,6 +239,11 @@ def _read_source(name: str, value: object, *, is_paired: bool) -> Source:
         )
     columns = _texts(_one_or_more(given.get("column", [])), where, "column")
     formats = _texts(_one_or_more(given.get("format", "iso")), where, "format")
+    if given.get("column") == []:
+        raise Malformed("field-type", where=where, field="column", expected="one column or more")
+    if not formats or not all(map(_is_format, formats)):
+        expected = "iso, unix, unix-ms, or a pattern of strptime"
+        raise Malformed("field-type", where=where, field="format", expected=expected)
     if "scale" in given:
         decimal(given["scale"])
     row = given.get("row", "open")
@@ -251,6 +257,16 @@ def _read_source(name: str, value: object, *, is_paired: bool) -> Source:
         given.get("is_pseudonym", False),
         row == "close",
     )
+
+
+def _is_format(form: str) -> bool:
+    """Whether times can be read by it: what it writes, it reads again."""
+    try:
+        if form not in ("iso", "unix", "unix-ms"):
+            datetime.datetime.strptime(_SOME_TIME.strftime(form), form)
+    except (ValueError, re.error):
+        return False
+    return True
 
 
 def _texts(value: Any, where: str, name: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from api.mappings import IDENTIFIERS
 from api.schemas import attribute_rows, demands, tables_used
+from api.values import printable
 from chain.methodologies import Methodology, Template
 from keys.catalogue import text
 from keys.strict import parse_json
@@ -27,7 +28,7 @@ _SUM, _PRODUCT = range(2)
 
 def methodology_page(methodology: Methodology, lang: str) -> list[str]:
     """The lines of the page."""
-    return [
+    lines = [
         methodology.title[lang],
         text("page-version", lang, id=methodology.id, version=methodology.version),
         text("page-holder", lang, holder=methodology.holder.hex()),
@@ -37,6 +38,7 @@ def methodology_page(methodology: Methodology, lang: str) -> list[str]:
         *_section("page-points", lang, [_points(methodology, lang)]),
         *_section("page-claims", lang, _claims(methodology, lang)),
     ]
+    return [*map(printable, lines)]
 
 
 def formula_text(source: Any, methodology: Methodology, lang: str, place: int = _SUM) -> str:

@@ -129,6 +129,8 @@ class Submitting:
         Raises the `Refusal` of the whole of it.
         """
         statement = parse_statement(data)
+        if statement.kind != "submission":
+            raise Malformed("kind-unknown", kind=statement.kind)
         taken = list(islice(lines, SUBMISSION_COUNT_MAX + 1))
         self.tally.lines = len(taken)
         with self.ledger.store.snapshot() as snapshot:
@@ -208,7 +210,7 @@ class Submitting:
                 self.tally.waiting += len(items)
             else:
                 self._count(items, answer)
-            yield Sent(statement.id, statement.subject, items, answer)
+            yield Sent(statement.id, statement.body["scenario"], items, answer)
         self._enqueued = []
 
     def _count(self, items: Sequence[Item], answer: Answer) -> None:

@@ -80,6 +80,12 @@ def show_span(of: LineClass | None, span: Span, calendar: Calendar, lang: str) -
     return f"{show(span.start)} – {'∞' if span.end == FOREVER else show(span.end)}"
 
 
+def printable(line: str) -> str:
+    """A line with what cannot be shown spelled out: no document can write a second line, or move
+    the cursor."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+
+
 def _zone(offset: int) -> datetime.timezone:
     return datetime.timezone(datetime.timedelta(seconds=offset))
 

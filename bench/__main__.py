@@ -24,12 +24,14 @@ import chain.reductions
 import chain.register
 import chain.spans
 from api.proving import policy_text, prove_reduction
+from bench import certificates
 from bench.city import NOW, ORIGIN, RIDES, TRIPS, Batch, BenchCity, key
 from bench.parts import measure_parts
 from chain.admission import admit
 from keys.strict import dump_json
-from verifier.check import INVALID, check_bundle
+from verifier.check import check_file
 from verifier.policy import parse_policy
+from verifier.reports import INVALID
 
 SUBMISSION = 1_000
 SUBMISSIONS = 40
@@ -45,10 +47,17 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--spans", type=int, default=SPANS, help="spans of the full register")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument(
+        "--reductions",
+        type=int,
+        default=certificates.REDUCTIONS,
+        help="reductions behind the certificate",
+    )
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="tally-bench-"))
     try:
         result = run(folder, given.spans, given.rounds)
+        result["certificate"] = certificates.measure(folder / "certificate", given.reductions)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if given.json:
@@ -198,7 +207,7 @@ def measure_proofs(city: BenchCity) -> dict[str, float]:
     checks = []
     for _ in range(20):
         began = time.perf_counter()
-        report = check_bundle(bundle, policy)
+        report = check_file(bundle, policy)
         checks.append(time.perf_counter() - began)
         if report.verdict == INVALID:
             raise SystemExit("the benchmark's own bundle is invalid")
@@ -249,6 +258,7 @@ def show(result: dict[str, Any]) -> None:
         f"bundle of a reduction: written in {proofs['bundle_write_ms']:.1f} ms, "
         f"{proofs['bundle_bytes']:,} bytes, checked in {proofs['bundle_check_ms']:.1f} ms"
     )
+    certificates.show(result["certificate"])
 
 
 def _seconds(work: Callable[[], object]) -> float:

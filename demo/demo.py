@@ -1,4 +1,4 @@
-"""From two platforms' activities to a proof checked elsewhere: the main job, step by step.
+"""From two platforms' activities to traded units and a certificate checked elsewhere, step by step.
 
     make demo                    a made-up day of a made-up city, from a seed
     make demo DATA=trips.csv     the same with a file of trips as Citi Bike publishes them
@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -19,25 +20,28 @@ import sys
 import textwrap
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from api.synthetic import BIKE, BUS, BUS_COMPANY, CANTEEN, PLATE
 from api.values import show_offset
-from chain.calendar import Calendar
-from keys.strict import dump_date
 
 TOP = Path(__file__).resolve().parents[1]
 LEDGER, SECRET, POLICY = "city", "pseudonyms.secret", "city/policy"
 PLATFORMS = ("metro-app", "pay-app")
+AUTHORITY = "bureau"
 SCENARIOS = {BUS: "bus-ride-by-code", BIKE: "bike-share-trip", PLATE: "clean-plate"}
 SYNTHETIC_DAY, SYNTHETIC_NOW = "2026-03-02", "2026-03-03T09:00:00+08:00"
 ZONE = "America/New_York"
 REPEATED = 500
 """So many of the first platform's trips does the second report again, where they are real."""
 DAY_SECONDS = 86_400
+DAY = timedelta(days=1)
+ACCEPTANCE_DAYS, NOTICE_DAYS = 30, 7
+UNIT_GRAMS = 100
+"""A tenth of a kilogram, so that a made-up day makes units; a real unit is a tonne."""
 
 
 class Demo:
@@ -93,10 +97,15 @@ class Demo:
             check=False,
         )
 
-    def at(self, moment: object) -> None:
+    def at(self, moment: datetime) -> None:
         """Set the clock by which the commands go."""
-        self.environment["TALLY_NOW"] = str(moment)
-        print(f"   (TALLY_PASSPHRASE=demonstration TALLY_NOW={moment})")
+        self.now = moment
+        self.environment["TALLY_NOW"] = moment.isoformat()
+        print(f"   (TALLY_PASSPHRASE=demonstration TALLY_NOW={moment.isoformat()})")
+
+    def wait(self, days: int) -> None:
+        """Let days pass."""
+        self.at(self.now + timedelta(days=days))
 
     def answers(self, name: str, outcome: str) -> list[dict[str, Any]]:
         """The lines of an answers file that came out so."""
@@ -115,7 +124,7 @@ def scenario(name: str, first: str, last: str) -> dict[str, Any]:
         "methodology": SCENARIOS[name],
         "owner": "governor",
         "platforms": list(PLATFORMS),
-        "authority": "governor",
+        "authority": AUTHORITY,
         "crediting": {"from": first, "to": last},
     }
 
@@ -130,11 +139,13 @@ def found(demo: Demo, names: Sequence[str], first: str, offset: str) -> None:
     methodologies = " ".join(f"--methodology {SCENARIOS[name]}" for name in names)
     demo.run(
         f"tally init {LEDGER} --origin demo.example/city --utc-offset {offset} "
-        f"--first-day {first} {issuers} {methodologies}"
+        f"--first-day {first} --acceptance-days {ACCEPTANCE_DAYS} --unit-grams {UNIT_GRAMS} "
+        f"{issuers} {methodologies}"
     )
-    demo.step("The governor enrols two platforms and publishes what they may report.")
+    demo.step("The governor enrols platforms and an authority, and publishes what may be reported.")
     for name in PLATFORMS:
         demo.run(f"tally enrol {LEDGER} {name} --role platform --by governor")
+    demo.run(f"tally enrol {LEDGER} {AUTHORITY} --role authority --by governor")
     for name in names:
         document = scenario(name, first, f"{int(first[:4]) + 4}-12-31")
         (demo.folder / f"{name}.json").write_text(
@@ -143,10 +154,10 @@ def found(demo: Demo, names: Sequence[str], first: str, offset: str) -> None:
         demo.run(f"tally publish scenario {LEDGER} {name}.json --by governor")
 
 
-def synthetic(demo: Demo, count: int, seed: int) -> None:
-    """Activities from the seeded generator."""
-    demo.at(SYNTHETIC_NOW)
-    found(demo, [*SCENARIOS], "2026-03-01", "+08:00")
+def synthetic(demo: Demo, count: int, seed: int) -> str:
+    """Activities from the seeded generator; the ledger's first day."""
+    demo.at(datetime.fromisoformat(SYNTHETIC_NOW))
+    found(demo, [*SCENARIOS], SYNTHETIC_DAY, "+08:00")
     demo.step("A day is made up. THE DATA IS SYNTHETIC: nothing of it happened.")
     demo.run(f"tally key secret {SECRET}")
     demo.run(
@@ -156,10 +167,11 @@ def synthetic(demo: Demo, count: int, seed: int) -> None:
     demo.step("What the first of them earn can be seen before anything is sent.")
     methods = " ".join(f"--methodology {name}={of}" for name, of in SCENARIOS.items())
     demo.run(f"tally check activities/{PLATFORMS[0]}.ndjson {methods} --show 3")
+    return SYNTHETIC_DAY
 
 
-def real(demo: Demo, data: Path) -> None:
-    """Activities from a file of bike-share trips."""
+def real(demo: Demo, data: Path) -> str:
+    """Activities from a file of bike-share trips; the ledger's first day."""
     demo.step(f"Trips are converted: {data.name}. Bikes become pseudonyms, times unix seconds.")
     demo.run(f"tally key secret {SECRET}")
     (demo.folder / "activities").mkdir()
@@ -171,17 +183,14 @@ def real(demo: Demo, data: Path) -> None:
     print(f"   {made['converted']} trips; {len(made['refused'])} rows could not be converted")
     lines = (demo.folder / first).read_bytes().splitlines(keepends=True)
     (demo.folder / second).write_bytes(b"".join(lines[:REPEATED]))
-    offset, first_day = local_day(made["first"])
+    # The ledger's days have one offset for good: that of the first trip in the zone of the data.
+    offset = datetime.fromtimestamp(made["first"], ZoneInfo(ZONE)).utcoffset() or timedelta()
+    zone = timezone(offset)
     # The ledger's clock stands after the last trip: what is to come cannot be claimed.
-    demo.at(made["last"] + DAY_SECONDS)
-    found(demo, [BIKE], first_day, offset)
-
-
-def local_day(moment: int) -> tuple[str, str]:
-    """The offset from UTC in the zone of the data at a moment, and its day there."""
-    offset = datetime.fromtimestamp(moment, ZoneInfo(ZONE)).utcoffset() or timedelta()
-    seconds = int(offset.total_seconds())
-    return show_offset(seconds), dump_date(Calendar(seconds).day(moment))
+    demo.at(datetime.fromtimestamp(made["last"] + DAY_SECONDS, zone))
+    first = datetime.fromtimestamp(made["first"], zone).date().isoformat()
+    found(demo, [BIKE], first, show_offset(int(offset.total_seconds())))
+    return first
 
 
 def submit(demo: Demo) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -213,21 +222,84 @@ def prove(demo: Demo, recorded: dict[str, Any], refused: dict[str, Any]) -> None
     print(f"   ({checker})")
     demo.run(f"tally-verify check bundle.json --policy {POLICY}")
     demo.step("One byte of the file is changed.")
-    data = (demo.folder / "bundle.json").read_bytes()
-    changed, place = alter(data)
+    refuse_altered(demo, "bundle.json", '"claims"')
+
+
+def trade(demo: Demo, name: str, first: str) -> None:
+    """The books are closed; what is in them is certified, issued, imported, retired."""
+    platform = PLATFORMS[0]
+    demo.step("A verifier, an exchange and a museum that wants to be neutral are enrolled.")
+    for participant, role in (("verifier", "verifier"), ("exchange", "exchange")):
+        demo.run(f"tally enrol {LEDGER} {participant} --role {role} --by governor")
+    demo.run(f"tally enrol {LEDGER} museum --role holder --by governor")
+    demo.step(f"{ACCEPTANCE_DAYS} days later the books are closed: each day becomes a lot.")
+    until = demo.now.date()
+    demo.wait(ACCEPTANCE_DAYS)
+    demo.run(f"tally close {LEDGER} {until} --by operator")
+    demo.run(f"tally lots {LEDGER}")
+    demo.step("The verifier certifies the lots. Its report is a file; its hash is signed.")
+    (demo.folder / "report.txt").write_text("A demonstration: nothing was examined.\n", "utf-8")
+    certified = demo.ask(
+        f"tally certify {LEDGER} {platform} {name} {first} {until - DAY} --by verifier "
+        "--opinion unmodified --criteria ISO-14064-3 --accreditation demonstration "
+        "--report report.txt"
+    )
+    day = demo.now.date()
+    demo.step(f"A public notice of {NOTICE_DAYS} days; then the authority issues the units.")
+    demo.wait(NOTICE_DAYS)
+    issued = demo.ask(
+        f"tally issue {LEDGER} {certified['id']} --by {AUTHORITY} --owner {platform} "
+        f"--notice demo.example/notice --notice-from {day} --notice-to {demo.now.date() - DAY}"
+    )
+    series, units = issued["series"], issued["units"]
+    print(f"   {units} units of {UNIT_GRAMS} g; {issued['carried_out']} g are carried")
+    demo.step("The exchange gives a number that nobody could foresee, and is offered the units.")
+    nonce = secrets.token_hex(16)
+    demo.run(
+        f"tally offer {LEDGER} {series} 1 {units} --as {platform} --exchange exchange "
+        f"--nonce {nonce}"
+    )
+    demo.step("They are locked. One file says what stands behind them, by a sample that it draws.")
+    demo.run(f"tally certificate {LEDGER} {series} 1 {units} --out offered.json")
+    demo.run(f"tally-verify check offered.json --policy {POLICY} --nonce {nonce}")
+    demo.step("The exchange is content, and imports them.")
+    demo.run(f"tally import {LEDGER} {series} 1 {units} --as exchange")
+    demo.step("A part goes to the museum, which retires it for its exhibition.")
+    part = max(units // 3, 1)
+    demo.run(f"tally transfer {LEDGER} {series} 1 {part} --as exchange --to museum")
+    demo.run(
+        f"tally retire {LEDGER} {series} 1 {part} --as museum --beneficiary museum "
+        '--purpose "a carbon-neutral exhibition"'
+    )
+    demo.run(
+        f"tally retire {LEDGER} {series} 1 1 --as museum --beneficiary museum --purpose again",
+        expected=1,
+    )
+    demo.run(f"tally holdings {LEDGER}")
+    demo.step("What the exchange still holds is certified as of now.")
+    demo.run(f"tally certificate {LEDGER} {series} {part + 1} {units} --out certificate.json")
+    demo.run(f"tally-verify check certificate.json --policy {POLICY}")
+    demo.step("One byte of it is changed.")
+    refuse_altered(demo, "certificate.json", '"certified"')
+
+
+def refuse_altered(demo: Demo, name: str, after: str) -> None:
+    """Change one digit of a hash in a file, and see the checker refuse it."""
+    data = (demo.folder / name).read_bytes()
+    changed, place = alter(data, after.encode())
     (demo.folder / "changed.json").write_bytes(changed)
     print(f"   byte {place}: {chr(data[place])} becomes {chr(changed[place])}")
     demo.run(f"tally-verify check changed.json --policy {POLICY}", expected=1)
 
 
-def alter(bundle: bytes) -> tuple[bytes, int]:
-    """The bundle with one hexadecimal digit of a claim's proof changed, and where."""
-    hashed = re.compile(rb'"[0-9a-f]{64}"').search(bundle, bundle.index(b'"claims"'))
+def alter(document: bytes, after: bytes) -> tuple[bytes, int]:
+    """The document with one hexadecimal digit of a hash changed, and where."""
+    hashed = re.compile(rb'"[0-9a-f]{64}"').search(document, document.index(after))
     if hashed is None:
-        raise SystemExit("The bundle holds no hash.")
+        raise SystemExit("The file holds no hash.")
     place = hashed.start() + 1
-    digit = b"1" if bundle[place : place + 1] == b"0" else b"0"
-    return bundle[:place] + digit + bundle[place + 1 :], place
+    digit = b"1" if document[place : place + 1] == b"0" else b"0"
+    return document[:place] + digit + document[place + 1 :], place
 
 
 def main() -> None:
@@ -247,10 +319,11 @@ def main() -> None:
     demo = Demo(folder, given.verifier.absolute())
     print(f"Everything happens in {given.out}.")
     if given.data:
-        real(demo, given.data.absolute())
+        name, first = BIKE, real(demo, given.data.absolute())
     else:
-        synthetic(demo, given.count, given.seed)
+        name, first = BUS, synthetic(demo, given.count, given.seed)
     prove(demo, *submit(demo))
+    trade(demo, name, first)
     print(f"\nDone in {time.monotonic() - demo.began:.0f} s.")
 
 

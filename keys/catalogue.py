@@ -97,6 +97,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The passphrase does not open the key file {path}.",
         "口令无法打开密钥文件 {path}。",
     ),
+    "key-passphrase-long": (
+        "The passphrase cannot protect a key file; choose a shorter one ({reason}).",
+        "该口令不能用于保护密钥文件，请选用较短的口令（{reason}）。",
+    ),
     "key-passphrase-empty": (
         "A key file needs a passphrase; give one that is not empty.",
         "密钥文件必须有口令，请输入非空口令。",
@@ -297,6 +301,74 @@ TEXTS: dict[str, tuple[str, str]] = {
     "page-missing": (
         "The stored page {page} of the register is missing; restore the ledger's database.",
         "登记册的存储页 {page} 缺失；请恢复账本数据库。",
+    ),
+    "span-twice": (
+        "Two claims are to the same stretch of a line; a span has one holder.",
+        "两项主张指向同一条线的同一段；一段只能有一个持有者。",
+    ),
+    "multiproof-malformed": (
+        "The proof of many keys is not in its one form.",
+        "多键证明的格式不符。",
+    ),
+    "multiproof-leaves": (
+        "The proof of many keys is about another number of leaves.",
+        "多键证明所含叶子的数量不符。",
+    ),
+    "multiproof-order": (
+        "The proof of many keys does not part them as a tree of these keys would.",
+        "多键证明对各键的划分与由这些键构成的树不符。",
+    ),
+    "key-not-there": (
+        "The key {key} is not in the tree; nothing was changed. Report this.",
+        "树中没有键 {key}；未作任何更改，请报告。",
+    ),
+    # --- lots (chain/lots.py, chain/closing.py) ---
+    "lot-bounds": (
+        "A count or a sum of grams is not one that a lot can have: each reduction is of one gram "
+        "at least, and the sum is below 2^63.",
+        "数量或克数之和超出批次允许的范围：每笔减排量至少 1 克，总和须小于 2^63。",
+    ),
+    "lot-key-twice": (
+        "A reduction stands in the lot twice.",
+        "同一减排量在批次中出现两次。",
+    ),
+    "lot-root-differs": (
+        "The reductions do not give the lot's count, grams and root.",
+        "由这些减排量得不出该批次的数量、克数和根。",
+    ),
+    "lot-mixed": (
+        "The reduction {leaf} is of another platform, scenario or day than the lot.",
+        "减排量 {leaf} 的平台、场景或日期与批次不同。",
+    ),
+    "lot-too-large": (
+        "The file of the lot would be of {size} bytes; {limit} is the most.",
+        "批次文件将有 {size} 字节，超过上限 {limit}。",
+    ),
+    "lot-file": (
+        "The file of the lot is damaged. It can be made again from the files of reductions.",
+        "批次文件已损坏；可由减排量文件重新生成。",
+    ),
+    "lot-unknown": (
+        "{platform} has no lot of {scenario} on {day}: nothing was recorded, or the day is open.",
+        "{platform} 在 {day} 没有 {scenario} 的批次：当日没有记录，或账目未结清。",
+    ),
+    "reductions-differ": (
+        "The file of the reductions submitted at {index} is not the one that was signed.",
+        "第 {index} 号提交的减排量文件与所签署的不符。",
+    ),
+    "close-again": (
+        "The books are closed for the days before {closed_until} already; {until} is not later.",
+        "账目已结清至 {closed_until} 之前；{until} 并不更晚。",
+    ),
+    "close-too-early": (
+        "By the ledger's clock the books can be closed up to {last} at most, not up to {until}: "
+        "a day stays open for the acceptance window.",
+        "按账本时钟，账目最多可结清至 {last}，不能至 {until}：每日在受理期内须保持开放。",
+    ),
+    "close-differs": (
+        "The close states {stated} for {what}; the days to close hold {found}. Something came in "
+        "since it was signed: sign it again.",
+        "结账声明所述 {what} 为 {stated}，而待结清日期实为 {found}；签署之后有变动，请重新签署。",
     ),
     "page-corrupt": (
         "A stored page of the register is damaged; restore the ledger's database.",
@@ -641,6 +713,170 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The books of {day} are closed: nothing on that day can be voided any more.",
         "{day} 的账目已结清，当日内容不能再作废。",
     ),
+    # --- certification, issuance, holdings (chain/) ---
+    "text-empty": (
+        "In {where}, the field {field!r} must say something.",
+        "{where} 的字段 {field!r} 不能为空。",
+    ),
+    "range-invalid": (
+        "[{start}, {end}) is no range: it must begin at 0 or later and end after it begins.",
+        "[{start}, {end}) 不是有效范围：起点不得小于 0，且终点须在起点之后。",
+    ),
+    "certification-differs": (
+        "The certification that the statement carries does not stand in the register: it was "
+        "withdrawn, or is another one. There stands: {met}.",
+        "声明所附的核证在登记中不成立：已被撤回，或为另一份核证。登记中为：{met}。",
+    ),
+    "issuance-differs": (
+        "The issuance that the statement carries does not stand in the register. There stands: "
+        "{met}.",
+        "声明所附的签发在登记中不成立。登记中为：{met}。",
+    ),
+    "carry-differs": (
+        "The carried grams that the statement names are not those that stand in the register: "
+        "they have been used. There stands: {met}.",
+        "声明所附的结转克数与登记不符：已被使用。登记中为：{met}。",
+    ),
+    "holding-differs": (
+        "The units do not stand as the statement says, or not in one holding: they have moved "
+        "since, were split, or were never issued. There stands: {met}.",
+        "这些单位与声明所述不符，或不在同一持有记录中：可能已转移、已拆分，或从未签发。"
+        "登记中为：{met}。",
+    ),
+    "certification-period": (
+        "The days from {since} on that it certifies must be one at least, and of one calendar "
+        "year: units have one vintage.",
+        "自 {since} 起核证的日期至少为一天，且须在同一公历年内：每个单位只有一个年份。",
+    ),
+    "certification-open": (
+        "The books are closed for the days before {until} alone; only closed days are certified.",
+        "账目只结清至 {until} 之前；只有已结清的日期可以核证。",
+    ),
+    "verifier-not-independent": (
+        "{participant} cannot certify this: it is {of}, or shares a key with it.",
+        "{participant} 不能作此核证：它就是 {of}，或与其共用密钥。",
+    ),
+    "lots-differ": (
+        "The certification states {stated} lots, which are not the {closed} that stand in these "
+        "days; it covers each lot of its days as it was closed, one at least.",
+        "核证列出 {stated} 个批次，与这些日期内登记的 {closed} 个不符；"
+        "须如实涵盖期间内的每个批次，至少一个。",
+    ),
+    "certification-list": (
+        "The list of exclusions names a reduction twice, or does not fit the log.",
+        "排除清单有重复，或与日志不符。",
+    ),
+    "erasure-list": (
+        "The list of reductions to erase is empty, names one twice, or does not fit the log.",
+        "删除清单为空、有重复，或与日志不符。",
+    ),
+    "exclusion-not-held": (
+        "The reduction with the holder {holder} is in no lot, so there is nothing to exclude: it "
+        "was refused, or has been voided.",
+        "持有者为 {holder} 的减排量不在任何批次中，无需排除：曾被拒绝，或已作废。",
+    ),
+    "reduction-elsewhere": (
+        "The reduction with the holder {holder} is of another platform or scenario, or of a day "
+        "that is not certified.",
+        "持有者为 {holder} 的减排量属于其他平台或场景，或其日期未经核证。",
+    ),
+    "certification-sum": (
+        "By its lots, its exclusions and its opinion it certifies {count} reductions of {grams} g "
+        "in all, and states otherwise.",
+        "按其批次、排除项和意见，应核证 {count} 笔减排量、共 {grams} 克，与所述不符。",
+    ),
+    "certified-already": (
+        "Days of this period are certified already, which is for one verifier to withdraw before "
+        "another certifies them. There stands: {met}.",
+        "该期间内的日期已有核证，须先撤回方可重新核证。登记中为：{met}。",
+    ),
+    "withdrawal-not-own": (
+        "{participant} cannot withdraw this: {verifier}, who gave it, or a governor can.",
+        "{participant} 不能撤回此核证：只有出具者 {verifier} 或治理方可以。",
+    ),
+    "certification-certifies-nothing": (
+        "The opinion of the certification is {opinion}: it certifies nothing.",
+        "该核证的意见为 {opinion}：未核证任何减排量。",
+    ),
+    "authority-needed": (
+        "{participant} is not the authority of the scenario {scenario}.",
+        "{participant} 不是场景 {scenario} 的签发机构。",
+    ),
+    "notice-days": (
+        "The public notice must begin on {day}, when the certification was recorded, or later, "
+        "and last a day at least.",
+        "公示须始于核证登记之日 {day} 或之后，且至少持续一天。",
+    ),
+    "notice-open": (
+        "The public notice lasts until {until}: nothing is issued before it has ended.",
+        "公示至 {until} 结束：结束之前不能签发。",
+    ),
+    "issued-already": (
+        "Units of these days have been issued. There stands: {met}.",
+        "这些日期的单位已经签发。登记中为：{met}。",
+    ),
+    "issuance-sum": (
+        "{grams} g, certified and carried, make {units} units and leave {left} g; the issuance "
+        "states otherwise.",
+        "经核证与结转的 {grams} 克应签发 {units} 个单位，余 {left} 克；与签发所述不符。",
+    ),
+    "correction-grams": (
+        "A correction of {grams} g cannot be: it is 1 to {most}, what the issuance was for.",
+        "不能更正 {grams} 克：须为 1 至 {most} 克，即该次签发所依据的克数。",
+    ),
+    "series-differs": (
+        "These units are of the registry {registry} and the series {series}.",
+        "这些单位属于登记机构 {registry}、系列 {series}。",
+    ),
+    "serials-not-next": (
+        "The serial numbers begin at {first}; the next one of the series is {expected}.",
+        "序列号从 {first} 开始；该系列的下一序列号为 {expected}。",
+    ),
+    "registry-own": (
+        "{registry} is this ledger's own registry: its units are issued, not deposited.",
+        "{registry} 是本账本自己的登记机构：其单位由签发产生，不能存入。",
+    ),
+    "serials-taken": (
+        "Units with some of these serial numbers are here already. There stands: {met}.",
+        "这些序列号中已有单位登记在此。登记中为：{met}。",
+    ),
+    "holder-needed": (
+        "{participant} has no role in which it may hold units.",
+        "{participant} 没有可以持有单位的角色。",
+    ),
+    "holding-status": (
+        "The units are {status}, and must be {needed} for this.",
+        "这些单位的状态为 {status}，此操作要求为 {needed}。",
+    ),
+    "owner-needed": (
+        "The units are {owner}'s, not {participant}'s.",
+        "这些单位属于 {owner}，而非 {participant}。",
+    ),
+    "issuer-needed": (
+        "{participant} cannot cancel these units: {issuer} brought them in.",
+        "{participant} 不能取消这些单位：它们由 {issuer} 签发或存入。",
+    ),
+    "exchange-needed": (
+        "{participant} is no exchange.",
+        "{participant} 不是交易所。",
+    ),
+    "offer-divided": (
+        "An offer is imported or released whole. There stands: {met}.",
+        "要约只能整体导入或解除。登记中为：{met}。",
+    ),
+    "offer-to-another": (
+        "The units are offered to {exchange}, not to {participant}.",
+        "这些单位是向 {exchange} 而非 {participant} 提出的要约。",
+    ),
+    "offer-expired": (
+        "The offer ends at the unix second {expires}, which the ledger's clock has reached.",
+        "要约于 unix 秒 {expires} 到期，账本时钟已到该时刻。",
+    ),
+    "offer-open": (
+        "The offer to {exchange} stands until the unix second {expires}; until then {exchange} "
+        "alone can release the units.",
+        "对 {exchange} 的要约有效至 unix 秒 {expires}；在此之前只有 {exchange} 可以解除锁定。",
+    ),
     "seal-out-of-order": (
         "The seal is of height {height}, or follows another seal; the next height is {expected}.",
         "封印高度为 {height}，或其前一封印不符；下一高度应为 {expected}。",
@@ -674,8 +910,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     # --- bundles, policies, verdicts (verifier/) ---
     "check-failed": ("NOT SHOWN: {said} The reason: {reason}", "未能证明：{said}原因：{reason}"),
     "check-form": (
-        "The file is a bundle in its one form.",
-        "文件是格式唯一的证明包。",
+        "The file is in its one form.",
+        "文件格式唯一且正确。",
     ),
     "check-checkpoint": (
         "The log {origin} has signed this checkpoint, of {size} entries; the policy trusts its "
@@ -743,6 +979,29 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The policy's quorum ({quorum}) has cosigned the checkpoint; cosigned by: {names}.",
         "策略规定的法定人数（{quorum}）已会签检查点；会签者：{names}。",
     ),
+    "check-lot": (
+        "The lot of {platform} under {scenario} on {day} stands in the register.",
+        "{platform} 在场景 {scenario} 下 {day} 的批次已登记。",
+    ),
+    "check-lot-submissions": (
+        "Platform {platform} signed the {count} submissions with the lot's reductions, and had the "
+        "right to; they stand in the log, unchanged.",
+        "平台 {platform} 有权并已签署含该批次减排量的 {count} 批提交，均在日志中，未被改动。",
+    ),
+    "check-lot-methodology": (
+        "Methodology {id}, version {version}, was in force on that day, and each reduction of the "
+        "lot has the grams and exactly the claims that it allows.",
+        "方法学 {id} 第 {version} 版当日有效，批次中每笔减排量的克数与权利主张恰为其所允许。",
+    ),
+    "check-lot-claims": (
+        "Not counted twice: all {count} claims of these reductions are held, each by its own "
+        "reduction, and no other claim reaches into them.",
+        "未重复计入：这些减排量的全部 {count} 项权利主张均由各自减排量持有，且无其他主张与之重叠。",
+    ),
+    "check-lot-total": (
+        "These {count} reductions of {grams} g in all are the whole lot, each of them once.",
+        "这 {count} 笔、共 {grams} 克减排量即整个批次，每笔恰计一次。",
+    ),
     "verdict-valid": (
         "VALID. All of this is proved, and the books of these days are closed: it is final.",
         "有效。以上各项均已证明，相关日期账目已结清，结论为最终。",
@@ -761,6 +1020,229 @@ TEXTS: dict[str, tuple[str, str]] = {
         "INVALID. This file proves nothing.",
         "无效。此文件不证明任何事。",
     ),
+    # --- certificates (verifier/certificates.py, verifier/anchors.py) ---
+    "check-newer": (
+        "The checkpoint in hand, of {size} entries, does not go beyond this one.",
+        "手头的检查点（{size} 条）并不比此检查点更新。",
+    ),
+    "checkpoint-other-log": (
+        "A checkpoint is of another log, {origin}.",
+        "某检查点属于另一日志 {origin}。",
+    ),
+    "checkpoint-stale": (
+        "The checkpoint in hand has {newer} entries, this one only {size}: ask for a newer file.",
+        "手头的检查点已有 {newer} 条，此检查点仅 {size} 条；请索取更新的文件。",
+    ),
+    "checkpoint-forked": (
+        "The checkpoint in hand has the same size and another root: the log shows two histories.",
+        "手头的检查点大小相同而根不同：该日志出示了两种历史。",
+    ),
+    "check-issuance": (
+        "{authority} issued {issued} units of {series}, and had the right to: {carried_in} g "
+        "carried in and {grams} g certified, {carried_out} g carried out.",
+        "{authority} 有权签发，并已签发 {series} 共 {issued} 个单位：结转入 {carried_in} 克，"
+        "核证 {grams} 克，结转出 {carried_out} 克。",
+    ),
+    "check-definitions": (
+        "The definitions of scenario {scenario}, one of which names that authority, and its "
+        "methodologies ({versions}) are those of the ledger.",
+        "场景 {scenario} 的各版定义（其中载明该签发机构）及其方法学（{versions}）均为账本所载。",
+    ),
+    "check-certification": (
+        "Verifier {verifier} gave the certification (opinion {opinion}, {assurance} assurance), "
+        "and had the right to; at the checkpoint it has not been withdrawn.",
+        "核证机构 {verifier} 有权核证并已出具（意见 {opinion}，保证程度 {assurance}）；"
+        "在检查点处未被撤回。",
+    ),
+    "check-lots": (
+        "The {lots} lots that it lists are closed as they stand there: {count} reductions and "
+        "{grams} g certified, {excluded} reductions excluded.",
+        "其所列 {lots} 个批次均已如数结清：核证 {count} 项减排量，共 {grams} 克，"
+        "排除 {excluded} 项。",
+    ),
+    "check-units": (
+        "At the checkpoint the {units} units {first} to {last} of {series} are {status}, and "
+        "owned by {owner}.",
+        "在检查点处，{series} 的第 {first} 至 {last} 号共 {units} 个单位的状态为 {status}，"
+        "所有者为 {owner}。",
+    ),
+    "check-block": (
+        "The issuance stands in block {height}, which ends at {size} entries.",
+        "该签发位于第 {height} 块，该块止于第 {size} 条。",
+    ),
+    "check-seed": (
+        "Nobody could choose the sample: its seed hangs on cosignatures ({names}) and on the "
+        "offer's nonce ({nonce}).",
+        "无人能选定样本：其种子取决于会签（{names}）及要约随机数（{nonce}）。",
+    ),
+    "check-unseeded": (
+        "The seed of the sample follows from it ({names}; nonce {nonce}). Neither a quorum's "
+        "cosignatures nor a nonce that you gave are in it: the sample proves nothing against the "
+        "operator.",
+        "样本的种子由此得出（{names}；随机数 {nonce}）。其中既无法定人数的会签，"
+        "也无您给出的随机数：样本对运营方不构成任何证明。",
+    ),
+    "nonce-differs": (
+        "The offer does not have the nonce that you gave.",
+        "要约所载并非您给出的随机数。",
+    ),
+    "check-sample": (
+        "{draws} draws by grams, {counted} of which count, fell on {reductions} reductions: each "
+        "is recorded, in its lot, as its methodology allows, and holds its claims alone. A share "
+        "of {share} % of bad grams or more is found with 99.9 % certainty, even by the best of "
+        "{tries} seeds.",
+        "按克数抽取 {draws} 次（计入 {counted} 次），落在 {reductions} 项减排量上：每项均已记录、"
+        "在其批次之内、符合方法学，且独自持有其权利主张。若不实克数占比达 {share}% 或以上，"
+        "即使有人从 {tries} 个种子中择优，仍能以 99.9% 的把握发现。",
+    ),
+    "certificate-valid": (
+        "VALID. As of {time} units {first} to {last} of {series} are {status}, owned by {owner}. "
+        "The sample of {draws} draws finds a share of {share} % of bad tonnes or more with 99.9 % "
+        "certainty, granting {tries} tries to whoever could influence its seed.",
+        "有效。截至 {time}，{series} 第 {first} 至 {last} 号单位状态为 {status}，所有者为 {owner}。"
+        "{draws} 次抽样能以 99.9% 的把握发现占比 {share}% 或以上的不实吨数，"
+        "已计入可能影响种子者的 {tries} 次尝试。",
+    ),
+    "certificate-valid-unseeded": (
+        "VALID. As of {time} units {first} to {last} of {series} are {status}, owned by {owner}. "
+        "The sample proves nothing against the operator, who could choose its seed: neither a "
+        "quorum's cosignatures nor a nonce that you gave are in it. Against others its {draws} "
+        "draws find a share of {share} % of bad tonnes or more with 99.9 % certainty, granting "
+        "{tries} tries.",
+        "有效。截至 {time}，{series} 第 {first} 至 {last} 号单位状态为 {status}，所有者为 {owner}。"
+        "样本对运营方不构成任何证明：其种子可由运营方选定，既无法定人数的会签，也无您给出的随机数。"
+        "对其他各方，{draws} 次抽样能以 99.9% 的把握发现占比 {share}% 或以上的不实吨数，"
+        "已计入 {tries} 次尝试。",
+    ),
+    "authority-not-named": (
+        "No definition of {scenario} that is shown names {authority} as its authority.",
+        "所示 {scenario} 的定义均未载明 {authority} 为其签发机构。",
+    ),
+    "certificate-other-certification": (
+        "The certification shown is not the one that the issuance is from.",
+        "所示核证并非该签发所依据者。",
+    ),
+    "certification-withdrawn": (
+        "The certification does not stand at the checkpoint; it has been withdrawn.",
+        "该核证在检查点处已不成立，业经撤回。",
+    ),
+    "certificate-open": (
+        "The books of the days up to {until} are not closed.",
+        "{until} 之前的账目尚未结清。",
+    ),
+    "certificate-lots": (
+        "The lots or the exclusions shown are not those of the certification.",
+        "所示批次或排除项与核证不符。",
+    ),
+    "units-not-issued": (
+        "The units are not among those of this issuance, {series} {first} to {last}.",
+        "这些单位不在本次签发之列（{series} 第 {first} 至 {last} 号）。",
+    ),
+    "units-other-origin": (
+        "The units come from another issuance.",
+        "这些单位出自另一次签发。",
+    ),
+    "block-not-own": (
+        "The checkpoint of {size} entries does not end the block of the issuance.",
+        "{size} 条的检查点并非该签发所在块的终点。",
+    ),
+    "sample-twice": (
+        "The sample shows something twice.",
+        "样本重复出示了某项内容。",
+    ),
+    "sample-empty": (
+        "Every draw falls on what the certification excludes.",
+        "所有抽取均落在核证所排除的减排量上。",
+    ),
+    "checkpoint-not-needed": (
+        "The checkpoint of {size} entries is neither the ledger's last, of {last}, nor that of the "
+        "issuance's block, of {own}.",
+        "{size} 条的检查点既非账本最新者（{last} 条），也非该签发所在块者（{own} 条）。",
+    ),
+    "units-two-holdings": (
+        "These units are not held as one: only {first} to {last} are. Write a certificate for "
+        "each part.",
+        "这些单位并非同一持有：仅第 {first} 至 {last} 号同属一笔；请分别出具证书。",
+    ),
+    "units-not-of-issuance": (
+        "These units were brought in from another registry: there is no issuance here to certify.",
+        "这些单位由其他登记处存入，此处没有可出具证书的签发。",
+    ),
+    "lot-not-recorded": (
+        "A closed lot holds a reduction that is not recorded: the ledger is not as it should be.",
+        "某已结清批次含有未登记的减排量：账本状态不正常。",
+    ),
+    "certificate-too-large": (
+        "The certificate would have {size} bytes; {limit} are the most. Draw fewer samples.",
+        "证书将达 {size} 字节，上限为 {limit} 字节；请减少抽样次数。",
+    ),
+    "certificate-withdrawn": (
+        "The certification behind these units has been withdrawn: there is no certificate of them.",
+        "这些单位所依据的核证已被撤回，无法出具证书。",
+    ),
+    "certificate-written": (
+        "Certificate of units {first} to {last} of {series} written to {path} ({size} bytes): "
+        "{draws} draws, {reductions} reductions.",
+        "{series} 第 {first} 至 {last} 号单位的证书已写入 {path}（{size} 字节）：抽取 {draws} 次，"
+        "减排量 {reductions} 项。",
+    ),
+    # --- the page of a certificate (verifier/page.py) ---
+    "certificate-title": ("Certificate of carbon reduction units", "碳减排单位证书"),
+    "certificate-digest": (
+        "SHA-256 of the certificate file; the code holds the same.",
+        "证书文件的 SHA-256；二维码内容与之相同。",
+    ),
+    "certificate-facts": ("What it says", "内容"),
+    "certificate-checks": ("What was checked", "检查项目"),
+    "certificate-lots-listed": (
+        "Lots: reductions, grams, Merkle root",
+        "批次：项数、克数、默克尔根",
+    ),
+    "certificate-again": (
+        "This page is only what a check printed. Whoever relies on it checks the file again: "
+        "tally-verify check FILE --policy POLICY.",
+        "本页仅为一次检查的打印结果。采信者应对文件重新检查："
+        "tally-verify check FILE --policy POLICY。",
+    ),
+    "page-of-certificate": (
+        "Only a certificate that can be read has a page.",
+        "仅可读取的证书才有页面。",
+    ),
+    "page-needs-segno": (
+        "The QR code on the page needs the package segno: pip install 'carbon-tally[page]'.",
+        "页面上的二维码需要软件包 segno：pip install 'carbon-tally[page]'。",
+    ),
+    "fact-account": ("owner's account", "所有者账户"),
+    "fact-authority": ("issued by", "签发机构"),
+    "fact-carried-in": ("grams carried in", "结转入克数"),
+    "fact-carried-out": ("grams carried out", "结转出克数"),
+    "fact-certification": ("certification", "核证"),
+    "fact-cosigned-by": ("cosigned by", "会签者"),
+    "fact-count": ("reductions certified", "核证减排量项数"),
+    "fact-delegation": ("proof of delegation (SHA-256), as stated", "授权证明（SHA-256），据陈述"),
+    "fact-exchange": ("locked for", "锁定予"),
+    "fact-expires": ("locked until", "锁定至"),
+    "fact-first": ("first serial number", "首号"),
+    "fact-from": ("period from", "期间起"),
+    "fact-grams": ("grams certified", "核证克数"),
+    "fact-last": ("last serial number", "末号"),
+    "fact-ledger": ("ledger", "账本"),
+    "fact-methodologies": ("methodology", "方法学"),
+    "fact-nonce": ("offer's nonce", "要约随机数"),
+    "fact-notice": ("public notice", "公示"),
+    "fact-origin": ("log", "日志"),
+    "fact-owner": ("owner", "所有者"),
+    "fact-platform": ("platform", "平台"),
+    "fact-registry": ("registry", "登记处"),
+    "fact-sample": ("sample", "样本"),
+    "fact-scenario": ("scenario", "场景"),
+    "fact-series": ("series", "系列"),
+    "fact-size": ("checkpoint, entries", "检查点（条数）"),
+    "fact-status": ("status at the checkpoint", "检查点处的状态"),
+    "fact-time": ("checkpoint, time", "检查点（时间）"),
+    "fact-units": ("units", "单位数"),
+    "fact-until": ("period until, not included", "期间止（不含）"),
+    "fact-vintage": ("vintage", "年份"),
     "policy-line": (
         "Line {line} of the policy cannot be used: {reason}",
         "策略第 {line} 行无法使用：{reason}",
@@ -814,6 +1296,32 @@ TEXTS: dict[str, tuple[str, str]] = {
         "所披露的活动不能得出该减排量。",
     ),
     "file-unreadable": ("{path} cannot be read: {reason}.", "无法读取 {path}：{reason}。"),
+    # Samples (verifier/samples.py).
+    "nonce-length": (
+        "A nonce has {least} to {most} bytes, in hexadecimal.",
+        "随机数须为 {least} 至 {most} 字节，以十六进制书写。",
+    ),
+    "sample-draws": (
+        "A sample has 1 to {most} draws.",
+        "样本须抽取 1 至 {most} 次。",
+    ),
+    "sample-lots": (
+        "A sample is of one lot at least, in their order.",
+        "样本至少含一个批次，且须按顺序排列。",
+    ),
+    "sample-missing": (
+        "The sample lacks the reduction at the offset {offset} of its lot, which was drawn.",
+        "样本缺少批次内偏移 {offset} 处被抽中的减排量。",
+    ),
+    "sample-read": (
+        "{draws} draws, {count} reductions: all that the nonce draws is here, and nothing else. "
+        "Compare the lots with those of the ledger.",
+        "抽取 {draws} 次，减排量 {count} 笔：随机数所抽中的均在此，且无其他。请将批次与账本核对。",
+    ),
+    "sample-not-drawn": (
+        "The sample shows a reduction that was not drawn.",
+        "样本含有未被抽中的减排量。",
+    ),
     # --- commands (api/) ---
     # Errors.
     "error": ("Error: {reason}", "错误：{reason}"),
@@ -1147,9 +1655,163 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{count} reductions are voided, by entry {index} of the log; anyone may claim the stretch.",
         "{count} 笔减排量已作废，见日志第 {index} 条；其区段可重新主张。",
     ),
+    "activity-erased": (
+        "The activity behind this reduction is erased; prove the reduction without it.",
+        "该减排量背后的活动已删除；请在不披露活动的情况下证明该减排量。",
+    ),
+    "activities-differ": (
+        "The activity at position {position} of submission {index} is not the one that was "
+        "submitted; put the ledger's files back from a copy.",
+        "提交 {index} 中位置 {position} 的活动并非当初提交的活动；请从备份恢复账本文件。",
+    ),
+    "currency-invalid": (
+        "{value!r} is no currency; write its code of three letters, such as CNY.",
+        "{value!r} 不是货币；请写三个字母的代码，如 CNY。",
+    ),
+    "amount-invalid": (
+        "{value!r} is no amount in {currency}; write a number with at most {places} decimals.",
+        "{value!r} 不是 {currency} 金额；请写最多 {places} 位小数的数字。",
+    ),
+    "payout-suffix": (
+        "Shares are written as .csv or .json; {path} is neither.",
+        "份额以 .csv 或 .json 写出；{path} 两者都不是。",
+    ),
+    "payout-nothing": (
+        "The issuance {id} entered no unit, so there is nothing to share; its grams are paid with "
+        "the issuance that uses them.",
+        "签发 {id} 没有产生单位，无可分配；其克数随使用它们的签发支付。",
+    ),
+    "payout-done": (
+        "Shared {amount} {currency} of {units} units among {subjects} subjects, {reserve} to the "
+        "reserve: {path}. The file is private.",
+        "已将 {units} 个单位的 {amount} {currency} 分配给 {subjects} 个主体，"
+        "{reserve} 入准备金：{path}。该文件属隐私数据。",
+    ),
+    "verifier-needed": (
+        "{participant} is no verifier of this ledger.",
+        "{participant} 不是本账本的核证机构。",
+    ),
+    "sample-done": (
+        "Drew {draws} times from {lots} lots of {grams} g: {reductions} reductions for {id}, of "
+        "{erased} of which the activity is erased: {path}. The file is private.",
+        "已从 {lots} 个批次、共 {grams} 克中抽取 {draws} 次：供 {id} 核查的减排量 {reductions} "
+        "笔，其中 {erased} 笔的活动已删除：{path}。该文件属隐私数据。",
+    ),
+    "erased": (
+        "Erased the activities of {count} reductions; the reductions and their proofs stay. What "
+        "was not paid out yet goes to the reserve. Copies elsewhere are yours to erase: backups, "
+        "and files that were handed out.",
+        "已删除 {count} 笔减排量的活动；减排量及其证明保留。尚未支付的份额归入准备金。"
+        "其他副本须自行删除：备份，以及已交付他人的文件。",
+    ),
+    "erased-again": (
+        "Erased {count} activities that were erased before and had come back.",
+        "已再次删除 {count} 条此前删除、后又出现的活动。",
+    ),
+    "erased-later": (
+        "{count} reductions are of days that are not certified: their activities stay until then.",
+        "另有 {count} 笔减排量所在日期未经核证：其活动保留至核证之后。",
+    ),
+    "erased-what": (
+        "Name reductions or --subject, and --reason; or nothing at all, to erase again what has "
+        "come back.",
+        "请指明减排量或 --subject，并给出 --reason；或什么都不写，以再次删除又出现的活动。",
+    ),
+    "erase-too-early": (
+        "{day} is not certified, so the activity of the reduction with the holder {holder} cannot "
+        "be erased yet.",
+        "{day} 未经核证，持有者为 {holder} 的减排量的活动尚不能删除。",
+    ),
+    "certification-unknown": (
+        "The statement {id} is no certification.",
+        "声明 {id} 不是核证。",
+    ),
+    "issuance-unknown": ("The statement {id} is no issuance.", "声明 {id} 不是签发。"),
+    "units-unknown": (
+        "There is no unit {serial} of the series {series!r} in this ledger.",
+        "本账本中没有系列 {series!r} 的第 {serial} 号单位。",
+    ),
+    "certified": (
+        "Certified at index {index}, {opinion}: {lots} lots, less {excluded} reductions that are "
+        "excluded; {count} reductions of {grams} g in all.",
+        "已于序号 {index} 核证，意见为{opinion}：共 {lots} 个批次，排除 {excluded} 笔，"
+        "核证 {count} 笔减排量、{grams} 克。",
+    ),
+    "opinion-unmodified": ("unmodified", "无保留"),
+    "opinion-modified": ("modified", "有保留"),
+    "opinion-adverse": ("adverse", "否定"),
+    "opinion-disclaimed": ("disclaimed", "无法表示意见"),
+    "withdrawn": (
+        "The certification of {since} to {last} was withdrawn at index {index}.",
+        "{since} 至 {last} 的核证已于序号 {index} 撤回。",
+    ),
+    "issued": (
+        "Issued at index {index}: {units} units of {series}, {first} to {last}, to {owner}; {left} "
+        "g are carried.",
+        "已于序号 {index} 签发 {series} 的 {units} 个单位（{first} 至 {last}）给 {owner}；"
+        "结转 {left} 克。",
+    ),
+    "issued-none": (
+        "Issued at index {index}: it makes no unit, and {left} g are carried.",
+        "已于序号 {index} 签发：不足一个单位，结转 {left} 克。",
+    ),
+    "corrected": (
+        "Corrected at index {index} by {grams} g; {left} g are carried.",
+        "已于序号 {index} 更正 {grams} 克；结转 {left} 克。",
+    ),
+    "deposited": (
+        "Deposited at index {index}: {units} units of {series}, {first} to {last}, of {owner}.",
+        "已于序号 {index} 存入 {owner} 的 {series} 的 {units} 个单位（{first} 至 {last}）。",
+    ),
+    "moved-transfer": (
+        "Transferred at index {index}: {units} units of {series}, {first} to {last}, to {owner}.",
+        "已于序号 {index} 转移 {series} 的 {units} 个单位（{first} 至 {last}）给 {owner}。",
+    ),
+    "moved-offer": (
+        "Offered at index {index}: {units} units of {series}, {first} to {last}, to {exchange}; "
+        "they are locked, and {owner} may take them back from {expires}.",
+        "已于序号 {index} 将 {series} 的 {units} 个单位（{first} 至 {last}）向 {exchange} "
+        "提出要约；单位已锁定，{owner} 自 {expires} 起可以收回。",
+    ),
+    "moved-import": (
+        "Imported at index {index}: {units} units of {series}, {first} to {last}, by {owner}.",
+        "{owner} 已于序号 {index} 导入 {series} 的 {units} 个单位（{first} 至 {last}）。",
+    ),
+    "moved-release": (
+        "Released at index {index}: {units} units of {series}, {first} to {last}, are {owner}'s "
+        "to use again.",
+        "已于序号 {index} 解除锁定：{owner} 可再次使用 {series} 的 {units} 个单位"
+        "（{first} 至 {last}）。",
+    ),
+    "moved-retirement": (
+        "Retired for good at index {index}: {units} units of {series}, {first} to {last}.",
+        "已于序号 {index} 永久注销 {series} 的 {units} 个单位（{first} 至 {last}）。",
+    ),
+    "moved-cancellation": (
+        "Cancelled for good at index {index}: {units} units of {series}, {first} to {last}.",
+        "已于序号 {index} 永久取消 {series} 的 {units} 个单位（{first} 至 {last}）。",
+    ),
+    "holdings-none": ("No units are held.", "没有持有任何单位。"),
+    "holdings-total": ("{status}: {count} units", "{status}：{count} 个单位"),
+    "status-held": ("held", "持有"),
+    "status-locked": ("locked", "锁定"),
+    "status-retired": ("retired", "已注销"),
+    "status-cancelled": ("cancelled", "已取消"),
+    "status-offered": (
+        "locked: offered to {exchange} until {expires}",
+        "锁定：向 {exchange} 要约至 {expires}",
+    ),
     "proof-written": (
         "The proof is in {path} ({size} bytes).",
         "证明已存入 {path}（{size} 字节）。",
+    ),
+    "close-done": (
+        "Closed: all days before {until}. {lots} lots, {count} reductions, {grams} g.",
+        "已结清 {until} 之前各日：{lots} 个批次，{count} 笔减排量，共 {grams} 克。",
+    ),
+    "lots-until": (
+        "The books of all days before {until} are closed.",
+        "{until} 之前各日的账目均已结清。",
     ),
     "proof-check": ("Check it with: {command}", "核验命令：{command}"),
     "line-free": ("Nobody holds any of it.", "无人持有其任何部分。"),
@@ -1268,6 +1930,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column-claims": ("claims, or why it earns nothing", "主张，或不计入的原因"),
     "column-approved-by": ("approved by", "批准方"),
     "column-change": ("change", "变更"),
+    "column-count": ("reductions", "笔数"),
     "column-class": ("class", "类别"),
     "column-day": ("day", "日期"),
     "column-from": ("from", "起始日"),
@@ -1283,6 +1946,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column-outcome": ("outcome", "结果"),
     "column-platform": ("platform", "平台"),
     "column-points": ("points", "积分"),
+    "column-scenario": ("scenario", "场景"),
+    "column-root": ("root", "根"),
     "column-position": ("position", "位置"),
     "column-rows": ("rows", "行数"),
     "column-proposed-by": ("proposed by", "提案方"),
@@ -1291,6 +1956,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "column-until": ("until (not included)", "截止日（不含）"),
     "column-version": ("version", "版本"),
     "column-time": ("time", "时间"),
+    "column-account": ("account", "账户"),
+    "column-first": ("first", "首号"),
+    "column-last": ("last", "末号"),
+    "column-owner": ("owner", "所有者"),
+    "column-registry": ("registry", "登记机构"),
+    "column-series": ("series", "系列"),
+    "column-status": ("status", "状态"),
+    "column-units": ("units", "单位数"),
     "column-why": ("why", "原因"),
 }
 

@@ -70,11 +70,14 @@ def save(signer: KeySigner, path: Path | str, passphrase: bytes) -> None:
     """Write the key to a new file at ``path``; raises `Usage` if it cannot."""
     if not passphrase:
         raise Usage("key-passphrase-empty")
-    pem: bytes = signer.private.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(passphrase),
-    )
+    try:
+        pem: bytes = signer.private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(passphrase),
+        )
+    except ValueError as error:
+        raise Usage("key-passphrase-long", reason=error) from None
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

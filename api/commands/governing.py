@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from api.commands.founding import POLICY
+from api.commands.history import read_history
 from api.options import By, LedgerFolder, command
 from api.proving import policy_text
 from api.session import Ledger, Session
@@ -22,11 +23,10 @@ from chain.governance import read_actions
 from chain.methodologies import Methodology
 from chain.policies import WitnessPolicy
 from chain.scenarios import Scenario
-from chain.sequencer import Answer
 from chain.spans import make_holder
 from chain.state import RULES_VERSION, InForce, rules_holder
 from keys.errors import Malformed
-from keys.participants import Role
+from keys.participants import Participant, Role
 from keys.statements import Statement
 from keys.strict import dump_date, dump_json, parse_date, parse_hex, parse_json
 from keys.suites import PublicKey
@@ -34,11 +34,12 @@ from keys.suites import PublicKey
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a proposal: its id, and the log index at which it was enacted, if it was."""
+    """What became of a proposal: its id, the log index at which it was enacted, if it was, and how
+    many have approved it."""
 
     proposal: bytes
     index: int | None
-    approvals: int = 0
+    approvals: int
 
 
 def enact(ledger: Ledger, by: str, actions: Sequence[Mapping[str, Any]]) -> Outcome:
@@ -47,19 +48,27 @@ def enact(ledger: Ledger, by: str, actions: Sequence[Mapping[str, Any]]) -> Outc
     proposal = ledger.sign("proposal", by, "actions", body)
     if ledger.state.threshold > 1:
         ledger.post([proposal])
-        return Outcome(proposal.id, None)
-    approval = ledger.sign("approval", by, "actions", _approves(proposal.id))
-    return Outcome(proposal.id, _post(ledger, [proposal, approval])[1].index, 1)
+        return Outcome(proposal.id, None, 0)
+    _post(ledger, [proposal, ledger.sign("approval", by, "actions", _approves(proposal.id))])
+    return _outcome(ledger, proposal.id)
 
 
-def _post(ledger: Ledger, statements: Sequence[Statement]) -> list[Answer]:
+def _post(ledger: Ledger, statements: Sequence[Statement]) -> None:
     """Post statements; the trust policy in the ledger's folder follows what they decide."""
     before = _policy(ledger)
-    answers = ledger.post(statements)
+    ledger.post(statements)
     after = _policy(ledger)
     if after != before:
         write_file(ledger.folder / POLICY, [after.encode()])
-    return answers
+
+
+def _outcome(ledger: Ledger, proposal: bytes) -> Outcome:
+    """What the log says of a proposal: one that no longer waits may have been enacted, or have
+    expired with the seal."""
+    with ledger.store.snapshot() as snapshot:
+        proposals, _ = read_history(snapshot)
+    found = next(one for one in proposals if one.statement.id == proposal)
+    return Outcome(proposal, found.enacted, len(found.approvals))
 
 
 def _policy(ledger: Ledger) -> str:
@@ -120,7 +129,7 @@ def propose(
     body = {"format": 1, "actions": read_actions(read_json(actions))}
     proposal = ledger.sign("proposal", by, "actions", body)
     ledger.post([proposal])
-    report(ledger, Outcome(proposal.id, None), "proposal-enacted")
+    report(ledger, Outcome(proposal.id, None, 0), "proposal-enacted")
 
 
 def approve(
@@ -133,14 +142,8 @@ def approve(
     """Approve a proposal; with the last approval that it needs, it is enacted."""
     ledger = session.open(folder)
     identity = parse_hex(proposal, 32)
-    [answer] = _post(ledger, [ledger.sign("approval", by, "actions", _approves(identity))])
-    waiting = ledger.state.waiting.get(identity)
-    outcome = Outcome(
-        identity,
-        answer.index if waiting is None else None,
-        len(waiting.approved_by) if waiting else ledger.state.threshold,
-    )
-    report(ledger, outcome, "proposal-enacted")
+    _post(ledger, [ledger.sign("approval", by, "actions", _approves(identity))])
+    report(ledger, _outcome(ledger, identity), "proposal-enacted")
 
 
 def enrol(
@@ -162,7 +165,7 @@ def enrol(
 ) -> None:
     """Enrol a participant with its key, which is made here if there is none yet."""
     ledger = session.open(folder)
-    path = ledger.key_path(participant)
+    path = ledger.key_path(Participant(participant, participant).id)
     if public is not None:
         key = PublicKey.from_json(read_json(public))
     else:

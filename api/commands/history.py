@@ -12,7 +12,7 @@ import typer
 
 from api.options import LedgerFolder, command
 from api.session import Ledger, Session
-from api.values import show_time
+from api.values import printable, show_time
 from chain.policies import WitnessPolicy
 from chain.rules import replay_governance
 from chain.state import State
@@ -89,7 +89,7 @@ def history(
     """Show what governance has decided: when, what, who proposed and who approved."""
     ledger = session.open(folder)
     with ledger.store.snapshot() as snapshot:
-        proposals, changes = _read(snapshot)
+        proposals, changes = read_history(snapshot)
     if kind == "proposals":
         _show_proposals(ledger, proposals)
     else:
@@ -99,7 +99,7 @@ def history(
 # --- reading ---
 
 
-def _read(snapshot: Snapshot) -> tuple[list[Proposed], list[Change]]:
+def read_history(snapshot: Snapshot) -> tuple[list[Proposed], list[Change]]:
     """Every proposal, and every change, in the order of the log."""
     found: dict[bytes, Proposed] = {}
     changes: list[Change] = []
@@ -221,7 +221,7 @@ def _approvers(proposed: Proposed) -> str:
 
 def _say(change: Change, lang: str) -> str:
     """What an action has changed, in words."""
-    return text(f"history-{change.action['action']}", lang, **_details(change))
+    return printable(text(f"history-{change.action['action']}", lang, **_details(change)))
 
 
 def _details(change: Change) -> dict[str, Any]:

@@ -8,15 +8,15 @@ import typer
 
 from api.commands.governing import enact, report
 from api.options import By, LedgerFolder, command
-from api.session import Session
+from api.session import Ledger, Session
 from api.values import write_file
-from keys.errors import Usage
+from keys.errors import NotAllowed, Usage
 from keys.notes import NoteKey
-from keys.participants import key_holder
+from keys.participants import Participant, key_holder
 from keys.pseudonyms import PSEUDONYM_BYTES
-from keys.suites import ED25519, SUITES, by_alg, by_name
+from keys.suites import ED25519, SUITES, PublicKey, by_alg, by_name
 
-Participant = Annotated[str, typer.Argument(metavar="ID", help="The participant.")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="The participant.")]
 SUITE_NAMES = "|".join(suite.name for suite in SUITES.values())
 
 
@@ -33,14 +33,14 @@ def add_to(app: typer.Typer) -> None:
 
 def new(
     session: Session,
-    participant: Participant,
+    participant: Id,
     *,
     suite: Annotated[
         str, typer.Option("--suite", metavar=SUITE_NAMES, help="The signature algorithm.")
     ] = ED25519.name,
 ) -> None:
     """Make a key for a participant: DIR/ID.pem, encrypted, with --keys DIR."""
-    path = session.keys_folder() / f"{participant}.pem"
+    path = session.keys_folder() / f"{Participant(participant, participant).id}.pem"
     public = session.new_key(path, suite).public
     session.say("key-made", id=participant, path=str(path))
     session.result({"participant": participant, "path": str(path), "key": public.as_json()})
@@ -48,7 +48,7 @@ def new(
 
 def show(
     session: Session,
-    participant: Participant,
+    participant: Id,
     *,
     origin: Annotated[
         str | None,
@@ -90,7 +90,7 @@ def show(
 def rotate(
     session: Session,
     folder: LedgerFolder,
-    participant: Participant,
+    participant: Id,
     *,
     by: By,
     suite: Annotated[
@@ -104,7 +104,7 @@ def rotate(
 ) -> None:
     """Give a participant a new key; the old one ends where the new one begins."""
     ledger = session.open(folder)
-    old = ledger.public_key(participant)
+    old = _last_key(ledger, participant)
     wanted = by_name(suite) if suite else by_alg(old.alg)
     if participant == ledger.operator:
         wanted.type_byte(cosigner=False)  # it signs the checkpoints as well
@@ -124,14 +124,21 @@ def rotate(
     report(ledger, outcome, "key-rotated", id=participant)
 
 
-def revoke(session: Session, folder: LedgerFolder, participant: Participant, *, by: By) -> None:
+def revoke(session: Session, folder: LedgerFolder, participant: Id, *, by: By) -> None:
     """End a participant's key; what was signed in time stays signed."""
     ledger = session.open(folder)
     if participant == ledger.operator:
         raise Usage("operator-key-needed", id=participant)
-    consumes = key_holder(ledger.public_key(participant)).hex()
+    consumes = key_holder(_last_key(ledger, participant)).hex()
     action = {"action": "revoke", "participant": participant, "consumes": consumes}
     report(ledger, enact(ledger, by, [action]), "key-revoked", id=participant)
+
+
+def _last_key(ledger: Ledger, participant: str) -> PublicKey:
+    """The key that an action would follow or end: it may be revoked already, or be to begin yet."""
+    if participant not in ledger.state.participants:
+        raise NotAllowed("participant-unknown", participant=participant)
+    return ledger.state.participants[participant].keys[-1].public
 
 
 def secret(

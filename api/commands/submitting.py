@@ -16,8 +16,8 @@ from chain.reductions import SUBMISSION_COUNT_MAX
 from chain.rules import void_list
 from chain.store.snapshot import Head
 from keys.catalogue import LANGUAGES, text
-from keys.errors import Unreadable, Usage
-from keys.statements import STATEMENT_BYTES_MAX, Statement, parse_statement
+from keys.errors import Malformed, Unreadable, Usage
+from keys.statements import Statement, parse_statement
 from keys.strict import dump_base64, dump_date, dump_json
 
 VOID_REDUCTIONS_MAX = 256
@@ -72,7 +72,7 @@ def submit(
         if platform is not None and statement is None:
             return submitting.run(lines, platform, batch)
         if platform is None and statement is not None:
-            return submitting.hand_over(lines, read_file(statement, STATEMENT_BYTES_MAX))
+            return submitting.hand_over(lines, read_file(statement))
         raise Usage("signed-by-whom")
 
     def rows(lines: Iterator[bytes]) -> Iterator[bytes]:
@@ -280,9 +280,12 @@ def void(
     if statement is None and reductions and participant is not None and reason is not None:
         statements = _voids(ledger, reductions, participant, reason)
     elif statement is not None and not reductions and participant is None and reason is None:
-        statements = [parse_statement(read_file(statement, STATEMENT_BYTES_MAX))]
+        statements = [parse_statement(read_file(statement))]
     else:
         raise Usage("voided-by-whom")
+    for one in statements:
+        if one.kind != "void":
+            raise Malformed("kind-unknown", kind=one.kind)
     count = sum(len(void_list(one)) for one in statements)
     answers = ledger.post(statements)
     session.say("voided", count=count, index=answers[0].index)

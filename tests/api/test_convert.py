@@ -222,6 +222,12 @@ def test_times_in_any_of_the_formats(time: str) -> None:
         assert "quantities" not in made[0]
 
 
+def test_the_first_time_may_be_the_first_second_of_all() -> None:
+    fields = {"start": {"column": "time", "format": "unix"}}
+    _, converter = convert("time\n5\n0\n7\n", MAPPING | {"fields": fields, "only": {}})
+    assert (converter.result.first, converter.result.last) == (0, 7)
+
+
 @pytest.mark.parametrize("cell", ["-1", "1e3", "1,5", "٣", "0x10", "."])
 def test_a_quantity_is_a_plain_decimal(cell: str) -> None:
     _, converter = convert(HEADER + f'{NINE},1,bus,"{cell}"\n', MAPPING)
@@ -256,6 +262,10 @@ def test_a_pseudonym_may_stand_in_the_file() -> None:
         ({"fields": {"start": {"column": "time"}, "cap.subject": {"column": "card"}}},
          "field-unknown"),
         ({"fields": {"start": {"column": "when"}}}, "column-missing"),
+        ({"fields": {"start": {"column": []}}}, "field-type"),
+        ({"fields": {"start": {"column": "time", "format": []}}}, "field-type"),
+        ({"fields": {"start": {"column": "time", "format": "%d%d"}}}, "field-type"),
+        ({"fields": {"start": {"column": "time", "format": ["iso", "%Q"]}}}, "field-type"),
         ({"fields": {"start": {"column": "time"},
                      "quantities.metres": {"column": "km", "scale": "-1"}}},
          "decimal-not-canonical"),
@@ -358,11 +368,20 @@ def test_records_over_several_lines_keep_their_line_numbers() -> None:
     ]
 
 
-@pytest.mark.parametrize("data", [b'a,b\n"never closed', b"a,b\n\xff\xfe,1\n"])
-def test_a_file_that_is_no_csv_cannot_be_read(data: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("data", "encoding"),
+    [
+        (b'a,b\n"never closed', "utf-8"),
+        (b"a,b\n\xff\xfe,1\n", "utf-8"),
+        (b"a,b\n", "utf-16"),
+        (b"a,b\n+2AA-,1\n", "utf-7"),
+        (b"a,b\n", "undefined"),
+    ],
+)
+def test_a_file_that_is_no_csv_cannot_be_read(data: bytes, encoding: str, tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     path.write_bytes(data)
-    with open_csv(path) as file, pytest.raises(Unreadable) as raised:
+    with open_csv(path, encoding) as file, pytest.raises(Unreadable) as raised:
         list(read_rows(file))
     assert raised.value.code == "csv-unreadable"
 
@@ -376,8 +395,9 @@ def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
 
 def test_an_unknown_encoding_is_said(tmp_path: Path) -> None:
     (tmp_path / "file.csv").touch()
-    with pytest.raises(Usage):
-        open_csv(tmp_path / "file.csv", "no-such-encoding")
+    for encoding in ("no-such-encoding", "", "\0", "hex"):
+        with pytest.raises(Usage):
+            open_csv(tmp_path / "file.csv", encoding)
     with pytest.raises(Unreadable):
         open_csv(tmp_path / "other.csv")
 

@@ -258,6 +258,58 @@ def test_the_history_of_proposals(city: Tally) -> None:
     assert city("status", "city")["proposals"] == [waiting["proposal"]]
 
 
+def test_a_proposal_that_expires_with_the_seal_of_an_approval_is_not_enacted(city: Tally) -> None:
+    first = city("publish", "policy", "city", write("p", policy()), "--by", "first")
+    # The rules' clock follows, and still stands before the proposal's end.
+    city("publish", "policy", "city", write("p", policy()), "--by", "first", now=START + 86_399)
+    done = approve(city, first, "first", now=START + 86_401)
+    assert (done["enacted"], done["index"], done["approvals"]) == (False, None, 1)
+    assert Path("city/policy").read_text("utf-8").endswith("quorum none\n")
+
+
+def test_an_outcome_counts_the_approvals_that_were_given(city: Tally) -> None:
+    actions = [{"action": "threshold", "governors": 3, "instead_of": 2}]
+    proposed = city("propose", "city", write("a", actions), "--by", "first")
+    done = approve(city, proposed, "first", "third")
+    assert (done["enacted"], done["approvals"]) == (True, 2)
+
+
+def test_whose_key_was_revoked_begins_again_with_another(tally: Tally) -> None:
+    tally("init", "city", "--origin", "ledger.example/city")
+    tally("enrol", "city", "metro-app", "--role", "platform", "--by", "governor")
+    tally("key", "revoke", "city", "metro-app", "--by", "governor")
+    again = ("key", "revoke", "city", "metro-app", "--by", "governor")
+    assert tally(*again, now=START + 1, expected=1)["error"]["code"] == "key-end-refused"
+    assert tally("key", "rotate", "city", "metro-app", "--by", "governor")["enacted"]
+    assert not Path("city-keys/metro-app.next.pem").exists()
+    made = [row["action"]["action"] for row in tally("history", "city", "keys")]
+    assert made[-2:] == ["revoke", "rotate"]
+    error = tally("key", "rotate", "city", "pay-app", "--by", "governor", expected=1)
+    assert error["error"]["code"] == "participant-unknown"
+
+
+def test_a_key_is_made_only_under_an_id_that_can_be_enrolled(tally: Tally) -> None:
+    tally("init", "city", "--origin", "ledger.example/city")
+    before = sorted(Path().rglob("*.pem"))
+    for command in (
+        ("enrol", "city", "../metro-app", "--role", "platform", "--by", "governor"),
+        ("key", "new", "../metro-app", "--keys", "city-keys"),
+    ):
+        error = tally(*command, expected=1)
+        assert error["error"]["code"] == "participant-id-invalid"
+        assert sorted(Path().rglob("*.pem")) == before
+
+
+def test_nobody_writes_into_a_history_but_what_was_decided(tally: Tally) -> None:
+    public = key("evil-app").public.as_json()
+    enrolled = {"action": "enrol", "participant": "evil-app", "key": public, "roles": ["platform"]}
+    action = {**enrolled, "name": "Evil\n\x1b[2J"}
+    tally("init", "city", "--origin", "ledger.example/city", "--founding", write("f", [action]))
+    shown = tally("history", "city", "participants", lang="en")
+    assert "\x1b" not in shown
+    assert "Evil\\n\\x1b[2J" in "".join(shown.split("\n"))
+
+
 def test_a_history_is_read_in_both_languages(governed: Tally) -> None:
     for kind in (*ACTIONS_OF, "proposals"):
         english = governed("history", "city", kind, lang="en")

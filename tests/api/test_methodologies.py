@@ -192,6 +192,14 @@ def test_a_page_says_all_that_the_document_does(name: str, lang: str) -> None:
     assert "page-" not in page and "{}" not in page
 
 
+def test_a_document_writes_no_line_of_its_own_into_its_page() -> None:
+    document = json.loads(LIBRARY["clean-plate"].document)
+    document["title"]["en"] = "A plate\n\nWhat it claims, and what that stops\n  all of it\x1b[2J"
+    page = methodology_page(read(json.dumps(document).encode()), "en")
+    assert len(page) == len(methodology_page(LIBRARY["clean-plate"], "en"))
+    assert all(line.isprintable() for line in page)
+
+
 def test_a_page_as_an_auditor_reads_it() -> None:
     page = methodology_page(LIBRARY["passenger-km-defra-2007"], "en")
     assert page[4:] == [

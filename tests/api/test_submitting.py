@@ -147,7 +147,27 @@ def test_a_file_that_is_no_statement_is_refused(run: Run) -> None:
         case = {**RIDES, "statement": data}
         assert run.hand_over(case, expected=1)["error"]["code"] == code
     long = {**RIDES, "statement": "00" * 65_536}
-    assert run.hand_over(long, expected=3)["error"]["code"] == "file-too-long"
+    assert run.hand_over(long, expected=1)["error"]["code"] == "statement-size"
+
+
+def test_a_statement_of_another_kind_is_no_submission_also_where_the_log_has_it(run: Run) -> None:
+    for statement in (GIVEN["genesis"], GIVEN["seal"], void(0).hex()):
+        error = run.hand_over({**RIDES, "statement": statement}, expected=1)["error"]
+        assert error["code"] == "kind-unknown"
+
+
+def test_the_answer_names_the_scenario_whatever_the_subject_says(run: Run) -> None:
+    statement = sign_statement(
+        from_seed(GIVEN["seeds"]["metro-app"].encode()),
+        kind="submission",
+        issuer="metro-app",
+        subject="the rides of a morning",
+        audience=bytes.fromhex(GIVEN["ledger"]),
+        expires=GIVEN["time"] + 3600,
+        payload=RIDES["payload"].encode(),
+    )
+    [sent] = run.hand_over({**RIDES, "statement": statement.data.hex()})["submissions"]
+    assert sent["scenario"] == RIDES["scenario"]
 
 
 def test_who_signs_is_said_once(run: Run) -> None:
@@ -203,7 +223,7 @@ def test_what_is_no_void_of_ones_own_is_refused(run: Run) -> None:
         (void(0, **pay_app), "signature-invalid"),
         (void(0, audience=bytes(32)), "statement-other-ledger"),
         (void(), "void-list"),
-        (bytes.fromhex(RIDES["statement"]), "field-missing"),
+        (bytes.fromhex(RIDES["statement"]), "kind-unknown"),
         (b"", "cbor-not-canonical"),
     ):
         assert hand_over_void(run, data, expected=1)["error"]["code"] == code

@@ -9,23 +9,24 @@ import functools
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from support.books import UNIT, everybody
 from support.bundles import AUDITORS, PLAIN, cosignature, vkey
-from support.certified import PLATFORM, SCENARIO, CertifiedCity
-from support.city import NOON, OFFSET, TODAY, key
+from support.certified import CertifiedCity
+from support.city import NOON, OFFSET, TODAY, genesis, key
 
 from api.certificates import write_certificate
 from api.proving import policy_text
 from chain.certifications import Certification
-from chain.holdings import Units, new_holding, own_registry
-from chain.issuances import series_name
+from chain.holdings import Units, new_holding
 from chain.policies import WitnessPolicy
-from keys.notes import Note, format_note, parse_note
+from keys.notes import Note, parse_note
 from keys.statements import Statement
 from keys.strict import dump_json
+from verifier.anchors import InHand
 from verifier.check import check_file
 from verifier.policy import Policy, parse_policy
 from verifier.reports import Report
@@ -52,18 +53,17 @@ class IssuedCity(CertifiedCity):
     certification: Certification
     issuance: Statement
 
+    def begun(self) -> "IssuedCity":
+        """The ledger once it is founded."""
+        self.sequencer.post([genesis(actions=everybody(), unit_grams=UNIT, acceptance_days=2)])
+        self.sequencer.seal_all(NOON)
+        return self
+
     @property
     def units(self) -> Units:
         """All units of the issuance."""
         body = self.issuance.body
         return Units(body["registry"], body["series"], body["first"], body["first"] + body["units"])
-
-    def reopened(self) -> "IssuedCity":
-        """The same ledger in the same folder, read anew."""
-        city = IssuedCity(self.folder)
-        city.now, city._counter, city.carry = self.now, self._counter, self.carry
-        city.certification, city.issuance = self.certification, self.issuance
-        return city
 
     def note(self, size: int, *names: str) -> Note:
         """The checkpoint of a size, cosigned by these auditors."""
@@ -125,21 +125,21 @@ class IssuedCity(CertifiedCity):
 
 
 def build(
-    folder: Path, excluded: int = 0, store: Any = None, days: Sequence[int] = DAYS
+    folder: Path, excluded: int = 0, make: Callable[[Path], IssuedCity] | None = None
 ) -> IssuedCity:
     """A city with some rides on each of the days, by two submissions; ``excluded`` of them are."""
-    city = IssuedCity.open(folder) if store is None else store(folder)
+    city = IssuedCity(folder).begun() if make is None else make(folder)
     city.govern({"action": "policy", "document": DOCUMENT.decode()})
-    for day in days:
+    for day in DAYS:
         noon = day * 86_400 + 12 * 3600 - OFFSET
         for half in range(2):
             riders = [f"rider-{day}-{half}-{n}" for n in range(RIDES // 2)]
             city.submit([city.ride(name, noon + 60 * n) for n, name in enumerate(riders)])
     city.submit([city.meal("eater", NOON)])
-    city.shut(max(days) + 1)
-    lots = city.lots(min(days), max(days) + 1)
+    city.shut(TODAY + 1)
+    lots = city.lots(DAYS[0], TODAY + 1)
     leaves = [leaf for lot in lots for leaf in city.store.lot_tree(lot).keys][:excluded]
-    city.certification = city.certify(min(days), max(days) + 1, leaves)
+    city.certification = city.certify(DAYS[0], TODAY + 1, leaves)
     city.issuance = city.issue(city.certification)
     return city
 
@@ -178,28 +178,18 @@ def dump(certificate: Json) -> bytes:
     return json.dumps(certificate, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def check(certificate: Json | bytes, policy: Policy = PLAIN, newer: Note | None = None) -> Report:
+def check(certificate: Json | bytes, policy: Policy = PLAIN, **hand: Any) -> Report:
     """The report on a certificate."""
     data = certificate if isinstance(certificate, bytes) else dump(certificate)
-    return check_file(data, policy, newer)
+    return check_file(data, policy, InHand(**hand))
 
 
-def failure(
-    certificate: Json | bytes, policy: Policy = PLAIN, newer: Note | None = None
-) -> str:
+def failure(certificate: Json | bytes, policy: Policy = PLAIN, **hand: Any) -> str:
     """The check that a certificate fails and why, as "check: code"; the verdict is invalid."""
-    report = check(certificate, policy, newer)
+    report = check(certificate, policy, **hand)
     assert report.verdict == "invalid", report.verdict
     *passed, last = report.checks
     assert last.error is not None and all(check.error is None for check in passed)
     for lang in ("en", "zh"):
         assert "{" not in last.text(lang)
     return f"{last.code}: {last.error.code}"
-
-
-def registry_series(city: IssuedCity) -> tuple[str, str]:
-    return own_registry(city.state), series_name(SCENARIO, PLATFORM, 2026)
-
-
-def note_text(note: Note) -> str:
-    return format_note(note).decode()
