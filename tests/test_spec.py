@@ -16,12 +16,18 @@ from support.example import EXAMPLES, SPEC, TOP, example, quoted
 from chain.classes import AXES, GRAMMARS, Classes
 from chain.genesis import default_classes
 from chain.governance import ACTIONS
+from chain.holdings import MOVES
+from chain.records import Record
 from keys.catalogue import TEXTS
 from keys.participants import MAY_SIGN, Role
 from keys.strict import parse_json
 from keys.suites import SUITES
 from verifier.bundles import _KINDS as BUNDLE_KINDS
+from verifier.bundles import ANCHORS
+from verifier.certificates import FIELDS as CERTIFICATE_FIELDS
+from verifier.certificates import SAMPLE_FIELDS
 from verifier.cli import EXIT_INVALID, EXIT_VALID
+from verifier.lots import _FIELDS as LOT_FIELDS
 from verifier.policy import parse_policy
 
 TEXT = SPEC.read_text("utf-8")
@@ -189,6 +195,29 @@ def test_the_kinds_of_statements_are_those_of_the_code() -> None:
     assert stated == {kind: {role.value for role in roles} for kind, roles in MAY_SIGN.items()}
 
 
+def test_the_records_are_those_of_the_code() -> None:
+    stated = {}
+    for name, values in rows(TEXT, "record", "values, in this order"):
+        stated[name.strip("`")] = dict(
+            value.replace("`", "").split() for value in values.split(", ")
+        )
+    coded = {record.KIND: dict(record.FORMS) for record in Record.__subclasses__()}
+    assert {name: list(values.items()) for name, values in stated.items()} == {
+        name: list(forms.items()) for name, forms in coded.items()
+    }
+    for kind in coded:
+        assert f'"tally/holder/{kind}/v1"' in section("Hashes and domain tags")
+
+
+def test_what_moves_units_is_what_the_code_says() -> None:
+    table = rows(TEXT, "kind", "status before", "by", "further", "new record")
+    stated = {
+        row[0].strip("`"): (row[1], row[4].split(";")[0], "the whole span" in row[3])
+        for row in table
+    }
+    assert stated == {kind: (m.before, m.after, m.is_whole) for kind, m in MOVES.items()}
+
+
 def test_the_roles_are_those_of_the_code() -> None:
     line = re.search(r"^Roles: (.*)\.$", TEXT, re.M)
     assert line is not None
@@ -263,6 +292,34 @@ def test_the_fields_of_a_bundle_are_those_of_the_code() -> None:
     assert stated == {kind: set(given) for kind, given in BUNDLE_KINDS.items()}
 
 
+def test_the_fields_of_a_file_of_a_lot_are_those_of_the_code() -> None:
+    table = rows(section("Files of lots"), "field", "value")
+    stated = {name for row in table for name in _CODE.findall(row[0])}
+    assert stated == (LOT_FIELDS.keys() - ANCHORS.keys()) | {"format"}
+
+
+def test_the_checks_of_a_file_of_a_lot_are_those_of_the_code() -> None:
+    table = rows(section("Files of lots"), "step", "what must hold")
+    made = importlib.import_module("verifier.lots")
+    steps = set(re.findall(r'_step\("([a-z-]+)"\)', source(made)))
+    assert {row[0].strip("`") for row in table} == steps | {"witnessed"}
+
+
+def test_the_fields_of_a_certificate_are_those_of_the_code() -> None:
+    for head, fields in (("field", CERTIFICATE_FIELDS), ("field of `sample`", SAMPLE_FIELDS)):
+        table = rows(section("Certificates"), head, "value")
+        stated = {name for row in table for name in _CODE.findall(row[0])}
+        assert stated == {name for name in fields if name == "format" or name not in ANCHORS}
+
+
+def test_the_checks_of_a_certificate_are_those_of_the_code() -> None:
+    table = rows(section("Certificates"), "step", "what must hold")
+    made = source(importlib.import_module("verifier.certificate_checks"))
+    steps = re.findall(r'_step\("([a-z]+)"', made)
+    stated = [name for row in table for name in _CODE.findall(row[0])]
+    assert set(stated) == {*steps, "unseeded", "witnessed"}
+
+
 # --- checks, verdicts, codes ---
 
 
@@ -272,8 +329,10 @@ def checks() -> list[list[str]]:
 
 def test_the_checks_are_those_of_the_code() -> None:
     coded = {code.removeprefix("check-") for code in TEXTS if code.startswith("check-")}
-    made = importlib.import_module("verifier.check")
-    steps = set(re.findall(r'_step\((?:report, )?"([a-z]+)"\)', source(made)))
+    steps = set()
+    for name in ("verifier.anchors", "verifier.check"):
+        made = source(importlib.import_module(name))
+        steps |= set(re.findall(r'step\((?:report, )?"([a-z]+)"\)', made))
     stated = {row[0].strip("`") for row in checks()}
     assert stated == steps
     assert stated <= coded
@@ -281,10 +340,10 @@ def test_the_checks_are_those_of_the_code() -> None:
 
 @pytest.mark.parametrize("name", ["bundle", "span", "free"])
 def test_the_checks_of_the_example_are_in_the_order_of_the_document(name: str) -> None:
-    from verifier.check import check_bundle
+    from verifier.check import check_file
 
     policy = parse_policy((EXAMPLES / "policy").read_bytes())
-    report = check_bundle((EXAMPLES / f"{name}.json").read_bytes(), policy)
+    report = check_file((EXAMPLES / f"{name}.json").read_bytes(), policy)
     kind = report.facts["kind"]
     stated = [row[0].strip("`") for row in checks() if row[1] == "all" or kind in row[1]]
     assert [check.code for check in report.checks] == stated

@@ -56,19 +56,21 @@ export class Policy {
       need(isNew(key, this.logs), 'policy-key-twice');
       this.logs.push(key);
     } else if (word === 'witness' && [2, 3].includes(rest.length)) {
+      const name = textOf(rest[0]);
       const key = await readKey(rest[1], true);
       need(isNew(key, [...this.witnesses.values()]), 'policy-key-twice');
-      this.#define(rest[0]);
-      this.witnesses.set(rest[0], key);
+      this.#define(name);
+      this.witnesses.set(name, key);
     } else if (word === 'group' && rest.length >= 3) {
-      const [name, count, ...members] = rest;
+      const [name, count, ...members] = rest.map(textOf);
       const group = this.#readGroup(count, members);
       this.#define(name);
       this.groups.set(name, group);
     } else {
       need(word === 'quorum' && rest.length === 1 && this.quorum === null, 'policy-word');
-      need(rest[0] === NONE || this.#isDefined(rest[0]), 'policy-name-unknown');
-      this.quorum = rest[0];
+      const name = textOf(rest[0]);
+      need(name === NONE || this.#isDefined(name), 'policy-name-unknown');
+      this.quorum = name;
     }
   }
 
@@ -140,12 +142,26 @@ export class Policy {
   }
 }
 
+const bytesOf = (/** @type {string} */ word) => Uint8Array.from(word, (char) => char.charCodeAt(0));
+
+/**
+ * The name that a word is, a character for each byte.  What is no UTF-8 becomes lone surrogates: no
+ * two words are one name, and none is that of a text.
+ */
+function textOf(/** @type {string} */ word) {
+  try {
+    return fromUtf8(bytesOf(word));
+  } catch {
+    return word.replace(/[^ -~]/g, (char) => String.fromCharCode(0xdc00 + char.charCodeAt(0)));
+  }
+}
+
 /**
  * @param {string} vkey a character for each byte
  * @param {boolean} isCosigner
  */
 async function readKey(vkey, isCosigner) {
-  const key = await NoteKey.parse(fromUtf8(Uint8Array.from(vkey, (char) => char.charCodeAt(0))));
+  const key = await NoteKey.parse(fromUtf8(bytesOf(vkey)));
   need(key.isCosigner === isCosigner, 'policy-key-type');
   return key;
 }

@@ -30,9 +30,8 @@ import { leafHash } from './merkle.js';
  */
 
 const BYTES_MAX = 65_535;
-const GRAMS_MAX = 2n ** 53n - 1n;
+export const GRAMS_MAX = 2n ** 53n - 1n;
 export const CLAIMS_MAX = 128;
-export { GRAMS_MAX };
 
 /**
  * A reduction from its parts.

@@ -36,6 +36,8 @@ const FOLDER = new URL('../../docs/vectors/', import.meta.url);
 // What only a ledger does, and no platform or checker.
 const OF_THE_LEDGER = {
   'log.json': ['ledgers', 'refused'],
+  'lots.json': ['records', 'trees', 'draws', 'included'],
+  'register.json': ['held_many'],
   'submissions.json': ['admission', 'answers'],
 };
 
@@ -368,11 +370,10 @@ const TRIED = {
   'policies.json': {
     policies: async ({ policy, bytes: data }) => {
       const read = await Policy.parse(source(policy, data));
-      const shown = (name) => fromUtf8(Uint8Array.from(name, (char) => char.charCodeAt(0)));
       return {
         logs: read.logs.map(({ vkey }) => vkey),
-        witnesses: [...read.witnesses].map(([name, { vkey }]) => [shown(name), vkey]),
-        quorum: shown(read.quorum),
+        witnesses: [...read.witnesses].map(([name, { vkey }]) => [name, vkey]),
+        quorum: read.quorum,
       };
     },
     quorums: async ({ policy, cosigned }) => ({

@@ -37,8 +37,9 @@ from keys.errors import TallyError
 from keys.statements import parse_statement
 from keys.strict import parse_base64
 from keys.suites import PublicKey
-from verifier.check import INVALID, PROVISIONAL, Report, check_bundle
+from verifier.check import check_file
 from verifier.policy import parse_policy
+from verifier.reports import INVALID, PROVISIONAL, Report
 
 HERE = Path(__file__).parent
 TOP = HERE.parents[1]
@@ -80,7 +81,7 @@ class Judge:
 
     def verdict(self, data: bytes, policy: str) -> str:
         """The verdict of both implementations, which agree in all that they say."""
-        ours = check_bundle(data, POLICIES[policy])
+        ours = check_file(data, POLICIES[policy])
         theirs = self.report(data, policy)
         assert theirs["verdict"] == ours.verdict
         assert [(c["check"], c["ok"]) for c in theirs["checks"]] == steps(ours)
@@ -201,6 +202,16 @@ def test_the_command_has_the_exit_statuses_of_tally_verify(tmp_path: Path) -> No
         assert node(CHECK, *arguments).returncode == status, arguments
 
 
+@pytest.mark.parametrize("name", ["审计员".encode(), b"\xff\xfe"], ids=["text", "no-utf-8"])
+def test_it_calls_the_witnesses_by_their_names(tmp_path: Path, name: bytes) -> None:
+    bundle, policy = EXAMPLES / "bundle.json", tmp_path / "policy"
+    policy.write_bytes((EXAMPLES / "policy").read_bytes().replace(b" auditor-1 ", b" %s " % name))
+    ours = check_file(bundle.read_bytes(), parse_policy(policy.read_bytes())).facts["cosigned_by"]
+    assert name.decode("utf-8", "surrogateescape") in ours
+    done = node(CHECK, bundle, "--policy", policy)
+    assert json.loads(done.stdout)["facts"]["cosigned_by"] == ours
+
+
 # --- a platform ---
 
 
@@ -308,5 +319,5 @@ def test_a_browser_checks_bundles_through_native_modules(tmp_path: Path) -> None
         "forged": INVALID,
     }
     policy = parse_policy((EXAMPLES / "policy").read_bytes())
-    report = check_bundle((EXAMPLES / "bundle.json").read_bytes(), policy)
+    report = check_file((EXAMPLES / "bundle.json").read_bytes(), policy)
     assert said["bundle"]["facts"] == json.loads(json.dumps(report.facts))

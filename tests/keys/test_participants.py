@@ -122,6 +122,9 @@ def test_roles_hold_in_their_spans() -> None:
         assert error.value.code == "role-still-valid"
 
 
+HOLDERS = {"governor", "platform", "verifier", "exchange", "authority", "holder"}
+
+
 @pytest.mark.parametrize(
     ("kind", "roles"),
     [
@@ -131,6 +134,16 @@ def test_roles_hold_in_their_spans() -> None:
         ("approval", {"governor"}),
         ("submission", {"platform"}),
         ("void", {"platform", "governor", "verifier"}),
+        ("close", {"operator", "governor"}),
+        ("certification", {"verifier"}),
+        ("withdrawal", {"verifier", "governor"}),
+        ("issuance", {"authority"}),
+        ("correction", {"authority"}),
+        ("deposit", {"authority"}),
+        *((kind, HOLDERS) for kind in ("transfer", "offer", "release", "retirement")),
+        ("import", {"exchange"}),
+        ("cancellation", {"authority"}),
+        ("erasure", {"operator"}),
         ("no such kind", set()),
     ],
 )

@@ -70,6 +70,7 @@ def test_a_key_file_is_never_overwritten(tmp_path: Path) -> None:
 def test_save_refuses(tmp_path: Path) -> None:
     for path, passphrase, code in (
         (tmp_path / "key.pem", b"", "key-passphrase-empty"),
+        (tmp_path / "key.pem", b"x" * 2_000, "key-passphrase-long"),
         (tmp_path / "none" / "key.pem", PASSPHRASE, "key-file-unwritable"),
     ):
         with pytest.raises(Usage) as error:

@@ -14,11 +14,13 @@ from pathlib import Path
 from support.vectors.bundles import bundle_files, bundle_vectors
 from support.vectors.common import Vectors
 from support.vectors.forms import cbor_vectors, json_vectors
+from support.vectors.ledgers import log_vectors
 from support.vectors.lines import line_vectors
-from support.vectors.logs import log_vectors, submission_vectors
+from support.vectors.lots import lot_vectors
 from support.vectors.reducing import activity_vectors
 from support.vectors.register import register_vectors
 from support.vectors.signing import key_vectors, note_vectors, policy_vectors, receipt_vectors
+from support.vectors.submissions import submission_vectors
 from support.vectors.trees import tree_vectors
 
 FOLDER = Path(__file__).resolve().parents[3] / "docs" / "vectors"
@@ -33,6 +35,7 @@ MADE: dict[str, Callable[[], Vectors]] = {
     "submissions.json": submission_vectors,
     "log.json": log_vectors,
     "register.json": register_vectors,
+    "lots.json": lot_vectors,
     "notes.json": note_vectors,
     "receipts.json": receipt_vectors,
     "policies.json": policy_vectors,

@@ -5,6 +5,8 @@ from typing import Any
 
 from support.city import NOON, OFFSET, PSEUDONYMS, TODAY, key
 from support.vectors.common import Case, Vectors, accepted, digits, refused
+from support.vectors.lots import RECORDS, kind_of
+from support.vectors.lots import content as content_of
 
 from api.normalisers import normalise
 from chain.calendar import Calendar
@@ -342,6 +344,8 @@ def _holders() -> list[Case]:
         ("rules", (1).to_bytes(8, "big"), make_holder("rules", (1).to_bytes(8, "big"))),
         ("books", b"", make_holder("books", b"")),
     ]
+    made = {kind_of(record): record for record in RECORDS.values()}
+    contents += [(kind, content_of(record), record.holder) for kind, record in made.items()]
     return [
         accepted(f"holder: a {kind}", kind=kind, content=content, holder=holder)
         for kind, content, holder in contents

@@ -2,7 +2,7 @@
 
 import copy
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,21 @@ from support.vectors.common import Case, Vectors, accepted, refused, span
 from support.vectors.lines import GIVEN
 
 from chain.calendar import Calendar
-from chain.proofs import Absent, Free, Held, Inner, Leaf, Neighbour, Path, Present, Step
+from chain.multiproofs import HIDDEN, KNOWN, Multiproof
+from chain.proofs import (
+    CLOSED,
+    MANY_PARTS,
+    OPENED,
+    Absent,
+    Free,
+    Held,
+    Inner,
+    Leaf,
+    Neighbour,
+    Path,
+    Present,
+    Step,
+)
 from chain.register import Register
 from chain.spans import (
     EMPTY_ROOT,
@@ -65,9 +79,14 @@ def register_of(*spans: Span) -> Register:
 def register_vectors() -> Vectors:
     """register.json."""
     return Vectors(
-        "The register's root, and proofs that a span is held or a stretch is free.",
-        [12, 13],
-        {"roots": _roots(), "held": [*_held(), *_not_held()], "free": [*_free(), *_not_free()]},
+        "The register's root, and proofs that a span is held, many are, or a stretch is free.",
+        [12, 13, 30],
+        {
+            "roots": _roots(),
+            "held": [*_held(), *_not_held()],
+            "free": [*_free(), *_not_free()],
+            "held_many": [*_held_many(), *_not_held_many()],
+        },
         GIVEN,
     )
 
@@ -601,3 +620,134 @@ def _not_free() -> list[Case]:
     long["absent"]["inner"]["prefix"] += "00"
     bad("form: a prefix a byte too long", "hex-not-canonical", long)
     return made
+
+
+# --- many at once ---
+
+
+def _many(
+    name: str,
+    spans: Sequence[Span],
+    proof: bytes | Multiproof,
+    code: str | None = None,
+    of: Register | None = None,
+) -> Case:
+    data = proof.to_bytes() if isinstance(proof, Multiproof) else proof
+    given = {"root": (of or register()).root(), "spans": [span(one) for one in spans]}
+    if code is None:
+        return accepted(f"held_many: {name}", **given, proof=data)
+    return refused(f"held_many: {name}", code, **given, proof=data)
+
+
+def _held_many() -> list[Case]:
+    ann, bob, ticket, caps, series = SPANS[:7], SPANS[7:9], SPANS[13], SPANS[14:16], SPANS[16:]
+    tried = {
+        "one between two": ann[3:4],
+        "one alone on its line": [ticket],
+        "one, not next to another": [ann[1], ann[5]],
+        "neighbours": ann[2:5],
+        "two that touch": series[1:3],
+        "a whole line": bob,
+        "of many lines": [ann[0], ann[6], bob[1], ticket, caps[0], series[3]],
+        "all": SPANS,
+    }
+    alone = register_of(SPANS[0])
+    return [
+        *(_many(name, spans, register().held_many(spans)) for name, spans in tried.items()),
+        _many("alone in the register", SPANS[:1], alone.held_many(SPANS[:1]), of=alone),
+    ]
+
+
+def _shown(spans: Sequence[Span], marks: Mapping[int, int]) -> Multiproof:
+    """A multiproof of a register of three spans of Ann's and one of Bob's: the span at each place
+    is shown by its mark; the spans may overlap."""
+    apart = [one._replace(end=one.start + 1) for one in spans]
+    full = Multiproof.parse(register_of(*apart, SPANS[7]).held_many(apart), MANY_PARTS)
+    ordered = iter(sorted(enumerate(spans), key=lambda item: item[1]))
+    made, parts = [], []
+    for known, hidden in zip(full.marks, full.parts, strict=True):
+        if known == HIDDEN:
+            made.append(HIDDEN)
+            parts.append(hidden)
+            continue
+        place, one = next(ordered)
+        start, value = one.start.to_bytes(8), value_hash(one.end, one.holder)
+        as_marked = {
+            KNOWN: b"",
+            HIDDEN: leaf_hash(one.key, value),
+            OPENED: start + one.end.to_bytes(8) + one.holder,
+            CLOSED: start + value,
+        }
+        made.append(marks.get(place, KNOWN))
+        parts.append(as_marked[made[-1]])
+    return Multiproof(made, full.bits, parts)
+
+
+def _not_held_many() -> list[Case]:
+    some = [SPANS[1], SPANS[3], SPANS[13]]
+    data = register().held_many(some)
+    good = Multiproof.parse(data, MANY_PARTS)
+    hidden = good.marks.index(HIDDEN)
+    zero = [*good.parts[:hidden], bytes(32), *good.parts[hidden + 1 :]]
+    first, *others = some
+    ann = SPANS[:7]
+    every = Multiproof.parse(register().held_many(ann), MANY_PARTS)
+    level = Multiproof(every.marks, bytes([every.bits[0]]) * len(every.bits), every.parts)
+    at = every.bits.index(max(every.bits))
+    parted = bytes([*every.bits[:at], every.bits[at] + 1, *every.bits[at + 1 :]])
+    pair = Multiproof([HIDDEN, *good.marks], b"\xff" + good.bits, [good.parts[hidden], *good.parts])
+    turned = Multiproof([KNOWN, HIDDEN], bytes([_one_bit(SPANS[13])]), [b"", good.parts[hidden]])
+    two = [SPANS[0], SPANS[0]._replace(holder=OTHER)]
+    tried: list[tuple[str, str, Sequence[Span], bytes | Multiproof]] = [
+        ("form: nothing", "multiproof-malformed", some, b""),
+        ("form: a byte less", "multiproof-malformed", some, data[:-1]),
+        ("form: a byte more", "multiproof-malformed", some, data + b"\0"),
+        ("form: a span less than is shown", "multiproof-leaves", some[:-1], data),
+        ("rule 1: all bits are equal", "path-not-descending", ann, level),
+        ("rule 2: two leaves parted at another bit", "multiproof-order", ann,
+         Multiproof(every.marks, parted, every.parts)),
+        ("rule 3: a leaf on the other side", "multiproof-order", [SPANS[13]], turned),
+        ("rule 4: two hidden subtrees below a node", "multiproof-order", some, pair),
+        ("rule 5: a child that is zero", "path-sibling-invalid", some,
+         Multiproof(good.marks, good.bits, zero)),
+        ("rule 6: a span that is empty", "span-invalid",
+         [first._replace(end=first.start), *others], data),
+        ("rule 6: a span beyond its day", "span-class",
+         [first._replace(end=first.end + 86_400), *others], data),
+        ("rule 6: one span twice", "span-twice", [SPANS[0], SPANS[0]],
+         register().held_many(SPANS[:2])),
+        ("rule 6: one span for two holders", "span-twice", two, register().held_many(SPANS[:2])),
+        ("rule 8: another end", "held-root-differs", [first._replace(end=first.end - 1), *others],
+         data),
+        ("rule 8: another holder", "held-root-differs", [first._replace(holder=OTHER), *others],
+         data),
+        ("rule 8: another line", "held-root-differs", [*some[:2], SPANS[13]._replace(
+            line=NO_TICKET)], data),
+    ]  # fmt: skip
+    made = [_many(name, spans, proof, code) for name, code, spans, proof in tried]
+    three = [SPANS[0], SPANS[2], SPANS[4]]
+    reaching = [three[0]._replace(end=three[1].start + 1), *three[1:]]
+    before, after = {0: OPENED, 2: CLOSED}, "neighbour-left-out"
+    hostile: list[tuple[str, str, Sequence[Span], Mapping[int, int]]] = [
+        ("rule 7: the neighbour before is closed", "multiproof-malformed", three,
+         {0: CLOSED, 2: CLOSED}),
+        ("rule 7: the neighbour after is opened", "multiproof-malformed", three,
+         {0: OPENED, 2: OPENED}),
+        ("rule 9: the neighbour before is hidden", after, three, {0: HIDDEN, 2: CLOSED}),
+        ("rule 9: the neighbour after is hidden", after, three, {0: OPENED, 2: HIDDEN}),
+        ("rule 9: one between two is closed", after, three, {1: CLOSED}),
+        ("rule 9: the one before reaches into it", "neighbour-overlaps", reaching, before),
+        ("rule 9: one reaches into another", "neighbour-overlaps", reaching, {2: CLOSED}),
+        ("rule 9: it reaches into the one after", "neighbour-overlaps", reaching,
+         {1: CLOSED, 2: HIDDEN}),
+    ]  # fmt: skip
+    for name, code, spans, marks in hostile:
+        known = [one for place, one in enumerate(spans) if place not in marks]
+        of = register_of(*spans, SPANS[7])
+        made.append(_many(name, known, _shown(spans, marks), code, of))
+    return made
+
+
+def _one_bit(of: Span) -> int:
+    """The first bit of a span's key that is 1."""
+    return 256 - int.from_bytes(of.key).bit_length()
