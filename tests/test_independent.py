@@ -31,6 +31,7 @@ from verifier.policy import parse_policy
 
 TESTS = Path(__file__).parent
 MODULES = (
+    "independent_certificates.py",
     "independent_checker.py",
     "independent_forms.py",
     "independent_lots.py",

@@ -5,8 +5,8 @@
     tally-verify sample FILE [--json] [--lang en|zh]
 
 FILE is a bundle, a certificate or a lot.  ``--newer`` names a checkpoint in hand, which an older
-file fails against; ``--nonce`` is what an exchange gave for an offer.  ``--html`` writes the report on a certificate as a page to print; for the QR code on
-it, and for nothing else, `segno` is needed.
+file fails against; ``--nonce`` is what an exchange gave for an offer.  ``--html`` writes the report
+on a certificate as a page to print; for the QR code on it, and for nothing else, `segno` is needed.
 
 The second reads a sample of lots (`verifier.samples`), and lists what was drawn.
 

@@ -45,6 +45,8 @@ _FACTS = (
     "sample",
 )
 """The facts that the page shows, in their order; each has its label in the catalogue."""
+_WORDS = ("status", "opinion", "assurance")
+"""Facts whose values are words of the catalogue."""
 _STYLE = """
 body { font: 11pt/1.45 "Noto Sans CJK SC", "Microsoft YaHei", "PingFang SC", sans-serif;
   max-width: 48em; margin: 2em auto; padding: 0 1em; color: #111; }
@@ -55,7 +57,8 @@ table { border-collapse: collapse; width: 100%; }
 td, th { text-align: left; vertical-align: top; padding: .15em .6em .15em 0; font-weight: normal;
   overflow-wrap: anywhere; border-bottom: 1px solid #ddd; }
 th { width: 14em; color: #444; }
-.verdict { border: 2px solid #111; padding: .6em 1em; margin: 1em 0; font-weight: bold; }
+.verdict { overflow: hidden; border: 2px solid #111; padding: .6em 1em; margin: 1em 0;
+  font-weight: bold; }
 .invalid { border-style: double; border-width: 6px; }
 .code { float: right; margin: 0 0 1em 1em; }
 .failed { font-weight: bold; }
@@ -87,7 +90,7 @@ def render(report: Report, digest: str, code: str) -> str:
             "</div>",
             f"<h2>{_both('certificate-facts')}</h2>",
             *_table(
-                (_both(f"fact-{name.replace('_', '-')}"), report.facts[name])
+                (_label(name), _value(report.facts[name], name))
                 for name in _FACTS
                 if report.facts.get(name) not in (None, "", [])
             ),
@@ -124,22 +127,28 @@ def _lots(report: Report) -> Iterable[str]:
     if lots:
         yield f"<h2>{_both('certificate-lots-listed')}</h2>"
         yield from _table(
-            (escape(day), f"{count}, {grams} g, {root}") for day, count, grams, root in lots
+            (escape(day), escape(f"{count}, {grams} g, {root}")) for day, count, grams, root in lots
         )
 
 
-def _table(rows: Iterable[tuple[str, Any]]) -> Iterable[str]:
+def _table(rows: Iterable[tuple[str, str]]) -> Iterable[str]:
     yield "<table>"
     for label, value in rows:
-        yield f"<tr><th>{label}</th><td>{_value(value)}</td></tr>"
+        yield f"<tr><th>{label}</th><td>{value}</td></tr>"
     yield "</table>"
 
 
-def _value(value: Any) -> str:
+def _label(name: str) -> str:
+    return _both(f"fact-{name.replace('_', '-')}")
+
+
+def _value(value: Any, name: str) -> str:
     if isinstance(value, Mapping):
         return "<br>".join(
-            f"{escape(str(name))}: {_value(item)}" for name, item in value.items() if item != []
+            f"{_label(key)}: {_value(item, key)}" for key, item in value.items() if item != []
         )
     if isinstance(value, list):
-        return "<br>".join(map(_value, value))
+        return "<br>".join(_value(item, name) for item in value)
+    if name in _WORDS:
+        return _both(f"{name}-{value}")
     return escape(str(value))

@@ -393,3 +393,58 @@ def test_a_damaged_frontier_is_not_read(data: bytes) -> None:
 def test_a_path_of_another_length_has_no_merkletools_form() -> None:
     with pytest.raises(VerificationError, match="inclusion-invalid"):
         merkle.merkletools_proof(4, SIZE, PATHS[4][:-1])
+
+
+# --- covers ---
+
+TREES = st.integers(1, 70).flatmap(
+    lambda size: st.tuples(
+        st.just(size), st.sets(st.integers(0, size - 1), min_size=1, max_size=min(size, 12))
+    )
+)
+
+
+@given(TREES)
+def test_a_cover_proves_many_leaves_at_once(tree: tuple[int, set[int]]) -> None:
+    size, indices = tree
+    leaves = [merkle.leaf_hash(bytes([n])) for n in range(size)]
+    cover, root = merkle.cover(leaves, indices), merkle.root(leaves)
+    shown = {index: leaves[index] for index in indices}
+    merkle.verify_cover(shown, size, cover, root)
+    paths = merkle.inclusion_paths(leaves, indices)
+    assert set(cover) <= {sibling for path in paths for sibling in path}
+    if len(indices) == 1:
+        assert sorted(cover) == sorted(paths[0])
+
+
+@given(TREES, st.data())
+def test_a_cover_proves_nothing_else(tree: tuple[int, set[int]], data: st.DataObject) -> None:
+    size, indices = tree
+    leaves = [merkle.leaf_hash(bytes([n])) for n in range(size)]
+    cover, root = merkle.cover(leaves, indices), merkle.root(leaves)
+    shown = {index: leaves[index] for index in indices}
+    at = data.draw(st.sampled_from(sorted(indices)))
+    other = merkle.leaf_hash(b"other")
+    wrong = [
+        ({**shown, at: other}, size, cover, root),
+        ({**shown, size: other}, size, cover, root),
+        ({**shown, -1: other}, size, cover, root),
+        ({index: leaf for index, leaf in shown.items() if index != at}, size, cover, root),
+        (shown, size, [*cover, other], root),
+        (shown, size, cover, other),
+        ({**shown, at: other[:-1]}, size, cover, root),
+    ]
+    if cover:
+        place = data.draw(st.integers(0, len(cover) - 1))
+        wrong.append((shown, size, [*cover[:place], other, *cover[place + 1 :]], root))
+        wrong.append((shown, size, cover[:-1], root))
+        wrong.append((shown, size, [*cover[:-1], b""], root))
+    for given_leaves, of, hashes, top in wrong:
+        with pytest.raises(VerificationError):
+            merkle.verify_cover(given_leaves, of, hashes, top)
+
+
+def test_a_leaf_beyond_the_tree_has_no_cover() -> None:
+    for index in (-1, 3):
+        with pytest.raises(Usage):
+            merkle.cover_ranges([index, 1], 3)

@@ -229,6 +229,8 @@ def check_size(tree: TileTree, size: int, indices: Iterator[int], sizes: Iterato
     chosen = list(indices)
     for index, path in zip(chosen, merkle.inclusion_paths(leaves, chosen), strict=True):
         assert tree.inclusion(index, size) == path
+        some = {index, 0, size // 2}
+        assert tree.cover(some, size) == merkle.cover(LEAVES[:size], some)
         merkle.verify_inclusion(LEAVES[index], index, size, path, root)
     for size1 in sizes:
         path = tree.consistency(size1, size)

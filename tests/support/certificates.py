@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import independent_certificates
 from support.books import UNIT, everybody
-from support.bundles import AUDITORS, PLAIN, cosignature, vkey
+from support.bundles import AUDITORS, PLAIN, PLAIN_TEXT, cosignature, vkey
 from support.certified import CertifiedCity
 from support.city import NOON, OFFSET, TODAY, genesis, key
 
@@ -45,6 +46,7 @@ DOCUMENT = dump_json(
 TEXT = policy_text("ledger.example/city", key("operator").public, WitnessPolicy(DOCUMENT))
 AUDITED: Policy = parse_policy(TEXT.encode())
 """The trust policy that asks for three of the four auditors."""
+_SECOND = [independent_certificates.Policy(text.encode()) for text in (PLAIN_TEXT, TEXT)]
 
 
 class IssuedCity(CertifiedCity):
@@ -178,6 +180,12 @@ def dump(certificate: Json) -> bytes:
     return json.dumps(certificate, ensure_ascii=False, separators=(",", ":")).encode()
 
 
+def second(certificate: Json | bytes, policy: Policy = PLAIN) -> str:
+    """The verdict of the checker that was written from the specification alone."""
+    data = certificate if isinstance(certificate, bytes) else dump(certificate)
+    return str(independent_certificates.check(data, _SECOND[policy is AUDITED]))
+
+
 def check(certificate: Json | bytes, policy: Policy = PLAIN, **hand: Any) -> Report:
     """The report on a certificate."""
     data = certificate if isinstance(certificate, bytes) else dump(certificate)
@@ -192,4 +200,6 @@ def failure(certificate: Json | bytes, policy: Policy = PLAIN, **hand: Any) -> s
     assert last.error is not None and all(check.error is None for check in passed)
     for lang in ("en", "zh"):
         assert "{" not in last.text(lang)
+    if not hand:
+        assert second(certificate, policy) == "invalid"
     return f"{last.code}: {last.error.code}"

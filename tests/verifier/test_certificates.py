@@ -21,6 +21,7 @@ from support.certificates import (
     failure,
     honest,
     issued_city,
+    second,
 )
 from support.city import NOON, TODAY
 
@@ -46,7 +47,7 @@ THREE = AUDITORS[:3]
 
 def test_an_honest_certificate_holds_and_says_what_an_exchange_needs() -> None:
     report = check(honest(*THREE), AUDITED)
-    assert report.verdict == VALID
+    assert report.verdict == second(honest(*THREE), AUDITED) == VALID
     facts, city = report.facts, issued_city()
     units = city.units
     assert (facts["series"], facts["first"], facts["last"]) == (units.series, 1, units.end - 1)
@@ -79,9 +80,11 @@ def test_the_verdict_says_what_share_the_sample_finds() -> None:
 def test_without_cosignatures_and_nonce_it_proves_nothing_against_the_operator(
     policy: Any,
 ) -> None:
-    report = check(honest(*AUDITORS[: 3 if policy is PLAIN else 2]), policy)
+    certificate = honest(*AUDITORS[: 3 if policy is PLAIN else 2])
+    report = check(certificate, policy)
     assert "unseeded" in [step.code for step in report.checks]
     assert report.verdict == (VALID if policy is PLAIN else UNWITNESSED)
+    assert second(certificate, policy) == report.verdict
     if policy is PLAIN:
         assert "proves nothing against the operator" in report.text("en")
         assert "不构成任何证明" in report.text("zh")
@@ -120,7 +123,7 @@ def test_units_are_shown_as_they_stand_at_the_checkpoint(tmp_path: Path) -> None
 def test_exclusions_are_shown_and_do_not_count(tmp_path: Path) -> None:
     city = build(tmp_path / "ledger", excluded=10)
     report = check(city.certificate())
-    assert report.verdict == VALID
+    assert report.verdict == second(city.certificate()) == VALID
     assert report.facts["certification"]["exclusions"] == 10
     assert (report.facts["count"], report.facts["grams"]) == (3 * RIDES - 10, (3 * RIDES - 10) * 80)
     sample = report.facts["sample"]
@@ -448,6 +451,7 @@ def test_every_altered_character_fails_or_changes_nothing_that_is_said() -> None
         changed = bytearray(data)
         changed[at] ^= 1
         report = check(bytes(changed), AUDITED)
+        assert second(bytes(changed), AUDITED) == report.verdict
         if report.verdict != INVALID:
             assert report.facts == right.facts, data[at - 40 : at + 40]
 
