@@ -118,7 +118,7 @@ def _enrol(draft: Draft, given: Mapping[str, Any]) -> None:
 
 def _rotate(draft: Draft, given: Mapping[str, Any]) -> None:
     before = draft.participant(given["participant"])
-    if before.keys and before.keys[-1].end < FOREVER and "at" not in given:
+    if before.keys[-1].end < FOREVER and "at" not in given:
         # One whose key was revoked begins again with another.
         _consumes(given, key_holder(before.keys[-1].public))
     else:
@@ -133,8 +133,6 @@ def _rotate(draft: Draft, given: Mapping[str, Any]) -> None:
 def _revoke(draft: Draft, given: Mapping[str, Any]) -> None:
     participant = draft.participant(given["participant"])
     at = given.get("at", draft.next_index)
-    if not participant.keys:
-        raise NotAllowed("key-end-refused", participant=participant.id, at=at, not_before=at)
     old = participant.keys[-1]
     _consumes(given, key_holder(old.public))
     ended = participant.end_key(at, draft.state.index)

@@ -263,13 +263,10 @@ class Methodology:
             if claim.start is not None or claim.day != last:
                 raise VerificationError("reduction-claim", name=of.name)
             return 1
-        if claim.start is None or claim.end is None:
-            raise VerificationError("reduction-claim", name=of.name)
+        first, last = self._span(claim, of)
         if of.axis == "whole":
-            self.classes.allows(claim.line, claim.start, claim.end)
             return 1
-        first, last, taken = claim.start, claim.end, 1
-        self.classes.allows(claim.line, claim.start, claim.end)
+        taken = 1
         for piece in claims[at + 1 :]:
             # A following piece of the same span begins at the midnight that ended this one.
             if (
@@ -278,10 +275,7 @@ class Methodology:
                 or last != self.calendar.start(piece.day)
             ):
                 break
-            if piece.start is None or piece.end is None:
-                raise VerificationError("reduction-claim", name=of.name)
-            self.classes.allows(piece.line, piece.start, piece.end)
-            last = piece.end
+            _, last = self._span(piece, of)
             taken += 1
         low, high = self.duration
         if template.seconds is not None:
@@ -296,6 +290,13 @@ class Methodology:
         ):
             raise VerificationError("reduction-claim", name=of.name)
         return taken
+
+    def _span(self, claim: Claim, of: LineClass) -> tuple[int, int]:
+        """The span of a claim, which its class allows."""
+        if claim.start is None or claim.end is None:
+            raise VerificationError("reduction-claim", name=of.name)
+        self.classes.allows(claim.line, claim.start, claim.end)
+        return claim.start, claim.end
 
     # --- reading ---
 
