@@ -4,7 +4,7 @@ from typing import Any
 
 from api.proving import Proving, in_force
 from chain.reductions import Reduction
-from chain.spans import FOREVER, make_holder
+from chain.spans import make_holder
 from chain.store.ledger import LedgerStore
 from chain.store.snapshot import Place
 from keys.errors import Usage
@@ -39,14 +39,8 @@ def export_lot(store: LedgerStore, platform: str, scenario: str, day: int) -> by
                 }
             )
             reductions += [r for r, is_here in zip(submitted, here, strict=True) if is_here]
-        claims = [
-            (claim, reduction.holder) for reduction in reductions for claim in reduction.claims
-        ]
-        wanted = [(c.line, c.start or 0, c.end or FOREVER) for c, _ in claims]
-        spans = [
-            next(span for span in found if span.holder == holder)
-            for found, (_, holder) in zip(proving.register.overlapping(wanted), claims, strict=True)
-        ]
+        claims = [claim for reduction in reductions for claim in reduction.claims]
+        spans = [span for held_by in proving.spans(reductions) for span in held_by]
         of = in_force(proving.state.scenarios[scenario], day)
         rule = in_force(proving.state.methodologies[of.document.methodology], day)
         file = {
@@ -60,7 +54,7 @@ def export_lot(store: LedgerStore, platform: str, scenario: str, day: int) -> by
             "methodology": proving.document("methodology", rule),
             "signers": list(signers.values()),
             "submissions": submissions,
-            "seats": [s.start for s, (c, _) in zip(spans, claims, strict=True) if c.start is None],
+            "seats": [s.start for s, c in zip(spans, claims, strict=True) if c.start is None],
             "claims": dump_base64(proving.register.held_many(spans)),
         }
     data = dump_json(file) + b"\n"

@@ -576,14 +576,14 @@ class Register:
     ) -> tuple[Neighbour | None, Leaf | None]:
         """The last span on the line that starts before ``start``; the first from ``after`` on."""
         earlier = next(self._before(ROOT_PAGE, line + start.to_bytes(8)), None)
-        later = next(self._from(ROOT_PAGE, line + after.to_bytes(8)), None)
+        later = self._first_from(line, after)
         before = None
         if earlier is not None and earlier.line == line:
             before = Neighbour(
                 earlier.start, earlier.end, earlier.holder, self._leaf_path(earlier.key)
             )
         successor = None
-        if later is not None and later.line == line:
+        if later is not None:
             value = value_hash(later.end, later.holder)
             successor = Leaf(later.start, value, self._leaf_path(later.key))
         return before, successor
@@ -593,8 +593,8 @@ class Register:
 
         Raises `Usage` "span-not-held" if no live span starts at ``start``.
         """
-        span = next(self._from(ROOT_PAGE, line + start.to_bytes(8)), None)
-        if span is None or span.line != line or span.start != start:
+        span = self._first_from(line, start)
+        if span is None or span.start != start:
             raise Usage("span-not-held")
         before, after = self._neighbours(line, start, start + 1)
         return Held(span, self._leaf_path(span.key), before, after)

@@ -5,15 +5,18 @@ the register, and the register for everything that is in force and for every spa
 """
 
 import datetime
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from chain.calendar import OFFSET_SECONDS_MAX, Calendar
 from chain.classes import Classes
 from chain.merkle import leaf_hash, verify_inclusion
+from chain.methodologies import Methodology
 from chain.proofs import Held, check_held
+from chain.reductions import Reduction
 from chain.rules import seal_body
-from chain.spans import make_holder
+from chain.spans import Span, make_holder
 from chain.state import RULES_VERSION, rules_holder
 from keys.errors import VerificationError
 from keys.notes import Note
@@ -226,6 +229,25 @@ class Anchor:
             self._held(held, self.classes.line(name, parts), holder)
             for index in indices:
                 self._covers(held, index, name)
+
+
+def claimed_spans(
+    methodology: Methodology, reduction: Reduction, seats: Iterator[int]
+) -> Iterator[Span]:
+    """The spans that a reduction must hold, which are those that its methodology asks for.
+
+    seats: those that its claims on caps hold, taken from here in their order.
+    """
+    limits = methodology.check(reduction)
+    for claim, limit in zip(reduction.claims, limits, strict=True):
+        if claim.start is not None and claim.end is not None:
+            yield Span(claim.line, claim.start, claim.end, reduction.holder)
+            continue
+        seat = next(seats, None)
+        if seat is None or limit is None:
+            raise VerificationError("claims-incomplete")
+        demand(seat < limit, "seat-beyond-cap", seat=seat, seats=limit)
+        yield Span(claim.line, seat, seat + 1, reduction.holder)
 
 
 def date(day: int) -> str:

@@ -8,7 +8,7 @@ the seed; the sample; and that the checkpoint is witnessed.
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ from keys.errors import VerificationError
 from keys.notes import parse_checkpoint
 from keys.participants import Role
 from keys.strict import dump_date, parse_hex
-from verifier.anchors import Anchor, InHand, utc
+from verifier.anchors import Anchor, InHand, claimed_spans, utc
 from verifier.bundles import read_submission
 from verifier.certificates import Certificate, Submission
 from verifier.policy import NONE, Policy
@@ -372,7 +372,9 @@ class Checker(Anchor):
             for placed, reduction in zip(
                 submission.reductions, self._submitted(submission), strict=True
             ):
-                spans += self._claims(reduction, placed.seats)
+                seats = iter(placed.seats)
+                spans += claimed_spans(self._rule(reduction.day).methodology, reduction, seats)
+                demand(next(seats, None) is None, "claims-incomplete")
                 found.append(reduction)
         check_held_many(self.root, spans, sample.claims, self.classes.allows)
         return found
@@ -420,21 +422,6 @@ class Checker(Anchor):
         grams = total_grams(reductions)
         demand(grams <= body["grams"], "submission-grams", stated=body["grams"], given=grams)
         return reductions
-
-    def _claims(self, reduction: Reduction, seats: Sequence[int]) -> Iterator[Span]:
-        """The spans that a reduction must hold, which are those that its methodology asks for."""
-        limits = self._rule(reduction.day).methodology.check(reduction)
-        given = iter(seats)
-        for claim, limit in zip(reduction.claims, limits, strict=True):
-            if claim.start is not None and claim.end is not None:
-                yield Span(claim.line, claim.start, claim.end, reduction.holder)
-                continue
-            seat = next(given, None)
-            if seat is None or limit is None:
-                raise VerificationError("claims-incomplete")
-            demand(seat < limit, "seat-beyond-cap", seat=seat, seats=limit)
-            yield Span(claim.line, seat, seat + 1, reduction.holder)
-        demand(next(given, None) is None, "claims-incomplete")
 
     def _in_lots(self, drawn: Sequence[Reduction]) -> list[Sequence[tuple[int, LotEntry]]]:
         """For each lot, what is shown of it: where its grams begin, and its entry, in order."""

@@ -29,11 +29,11 @@ from chain.proofs import Held, check_held_many
 from chain.reductions import Reduction, total_grams
 from chain.scenarios import Scenario
 from chain.spans import Span
-from keys.errors import Malformed, VerificationError
+from keys.errors import Malformed
 from keys.notes import Note
 from keys.participants import Role
 from keys.strict import FieldTypes, fields, parse_base64, parse_hex
-from verifier.anchors import Anchor, InHand, date
+from verifier.anchors import Anchor, InHand, claimed_spans, date
 from verifier.bundles import (
     ANCHORS,
     Document,
@@ -212,20 +212,11 @@ class Checker(Anchor):
             self._held(document.held, line, rule.holder)
             self._covers(document.held, lot.day, "methodology")
             seats = iter(self.file.seats)
-            spans = []
+            spans: list[Span] = []
             for reduction in self.reductions:
                 of = (reduction.platform, reduction.scenario, reduction.day)
                 demand(of == lot[:3], "lot-mixed", leaf=reduction.leaf.hex())
-                limits = rule.check(reduction)
-                for claim, limit in zip(reduction.claims, limits, strict=True):
-                    start, end = claim.start, claim.end
-                    if start is None or end is None:
-                        start = next(seats, None)
-                        if start is None or limit is None:
-                            raise VerificationError("claims-incomplete")
-                        demand(start < limit, "seat-beyond-cap", seat=start, seats=limit)
-                        end = start + 1
-                    spans.append(Span(claim.line, start, end, reduction.holder))
+                spans += claimed_spans(rule, reduction, seats)
             demand(next(seats, None) is None, "claims-incomplete")
         return spans
 

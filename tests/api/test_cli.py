@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from merkletools import MerkleTools
+from support.commands import Run, set_up
 
 from api import cli
 from verifier.check import check_file
@@ -26,37 +27,9 @@ SCENARIOS = {
 PERSON = "ab" * 16
 
 
-class Run:
-    """Runs commands in a folder; says what they printed and how they ended."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: object, expected: int = 0) -> str:
-        status = cli.main([str(argument) for argument in arguments])
-        self.out, self.err = self._capsys.readouterr()
-        assert status == expected, self.out + self.err
-        return self.out
-
-    def json(self, *arguments: object, expected: int = 0) -> Any:
-        return json.loads(self(*arguments, "--json", expected=expected))
-
-
-def set_up(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """The same surroundings for every run: a folder, a clock, a passphrase, no terminal."""
-    monkeypatch.chdir(folder)
-    for name in ("TALLY_KEYS", "TALLY_DATABASE", "LC_ALL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    monkeypatch.setenv("TALLY_PASSPHRASE", "a passphrase")
-    monkeypatch.setenv("TALLY_NOW", NOW)
-    monkeypatch.setattr("sys.stdin", io.StringIO())
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    set_up(monkeypatch, tmp_path)
+    set_up(monkeypatch, tmp_path, NOW)
     return Run(capsys)
 
 
@@ -123,7 +96,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a ledger, two platforms and three scenarios, made once."""
     folder = tmp_path_factory.mktemp("built")
     with pytest.MonkeyPatch.context() as monkeypatch:
-        set_up(monkeypatch, folder)
+        set_up(monkeypatch, folder, NOW)
         assert cli.main(FOUND) == 0
         for name in ("metro-app", "pay-app"):
             enrol = ("enrol", "city", name, "--role", "platform", "--by", "governor")

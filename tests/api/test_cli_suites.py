@@ -1,18 +1,17 @@
 """Keys of every suite through the command line, from `tally key new` to `tally-verify`."""
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import PASSPHRASE, set_up
 
 from api import cli
 from keys.notes import cosign, format_note, parse_note
 from keys.signer import load
 from verifier import cli as verifier
 
-PASSPHRASE = "a passphrase"
 NOW = "2026-03-03T09:00:00+08:00"
 MORNING = 1_772_413_200  # 2026-03-02 09:00 in the city
 COSIGNED = MORNING + 86_400
@@ -46,12 +45,7 @@ class Run:
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.chdir(tmp_path)
-    for name in ("TALLY_KEYS", "TALLY_DATABASE", "LC_ALL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("TALLY_PASSPHRASE", PASSPHRASE)
-    monkeypatch.setenv("TALLY_NOW", NOW)
-    monkeypatch.setattr("sys.stdin", io.StringIO())
+    set_up(monkeypatch, tmp_path, NOW)
     return Run(capsys)
 
 

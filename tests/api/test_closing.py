@@ -1,13 +1,12 @@
 """`tally close`, `lots`, `export lot`: from open days to a file that proves a lot."""
 
-import io
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.city import pseudonym, scenario_document
+from support.commands import Run, set_up
 
 from api import cli
 from verifier import cli as verify
@@ -16,33 +15,6 @@ DAY = "2026-03-02"
 MORNING = 1_772_413_200  # 09:00 of that day in the city
 NOW = "2026-03-03T09:00:00+08:00"
 LATER = "2026-03-06T09:00:00+08:00"
-
-
-class Run:
-    """Runs commands in a folder; says what they printed and how they ended."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = self.err = ""
-
-    def __call__(self, *arguments: object, expected: int = 0) -> str:
-        status = cli.main([str(argument) for argument in arguments])
-        self.out, self.err = self._capsys.readouterr()
-        assert status == expected, self.out + self.err
-        return self.out
-
-    def json(self, *arguments: object, expected: int = 0) -> Any:
-        return json.loads(self(*arguments, "--json", expected=expected))
-
-
-def set_up(monkeypatch: pytest.MonkeyPatch, folder: Path, now: str) -> None:
-    monkeypatch.chdir(folder)
-    for name in ("TALLY_KEYS", "TALLY_DATABASE", "LC_ALL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    monkeypatch.setenv("TALLY_PASSPHRASE", "a passphrase")
-    monkeypatch.setenv("TALLY_NOW", now)
-    monkeypatch.setattr("sys.stdin", io.StringIO())
 
 
 def write_rides(name: str, *people: str) -> str:

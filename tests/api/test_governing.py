@@ -1,6 +1,5 @@
 """Governance from the command line: policies, rules, the operator's key, and their history."""
 
-import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 from support.city import City, key
+from support.commands import set_up
 
 from api import cli
 from api.commands.history import ACTIONS_OF
@@ -27,12 +27,7 @@ def tally(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Tally:
     """Runs a command in a folder of its own; gives its JSON, or with ``lang`` its text."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("TALLY_KEYS", "TALLY_DATABASE", "LC_ALL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    monkeypatch.setenv("TALLY_PASSPHRASE", "a passphrase")
-    monkeypatch.setattr("sys.stdin", io.StringIO())
+    set_up(monkeypatch, tmp_path, START)
 
     def run(
         *arguments: object, now: int = START, expected: int = 0, lang: str | None = None

@@ -1,6 +1,5 @@
 """`tally methodology`: pages and schemas of the library; and how methodologies come into force."""
 
-import io
 import json
 from copy import deepcopy
 from pathlib import Path
@@ -10,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from support.activities import ISSUERS, examples
 from support.city import OFFSET, scenario_document
+from support.commands import Run, set_up
 
-from api import cli
 from api.commands.methodologies import read, schema_text
 from api.pages import formula_text, methodology_page
 from api.schemas import activity_schema
@@ -31,31 +30,9 @@ NOW = "2026-03-03T09:00:00+08:00"
 LANGUAGES = ("en", "zh")
 
 
-class Run:
-    """Runs commands in a folder of its own."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(self, *arguments: object, expected: int = 0) -> str:
-        status = cli.main([str(argument) for argument in arguments])
-        out, err = self._capsys.readouterr()
-        assert status == expected, out + err
-        return out
-
-    def json(self, *arguments: object, expected: int = 0) -> Any:
-        return json.loads(self(*arguments, "--json", expected=expected))
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.chdir(tmp_path)
-    for name in ("TALLY_KEYS", "TALLY_DATABASE", "LC_ALL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    monkeypatch.setenv("TALLY_PASSPHRASE", "a passphrase")
-    monkeypatch.setenv("TALLY_NOW", NOW)
-    monkeypatch.setattr("sys.stdin", io.StringIO())
+    set_up(monkeypatch, tmp_path, NOW)
     return Run(capsys)
 
 

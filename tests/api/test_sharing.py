@@ -1,7 +1,6 @@
 """`tally payout`, `sample` and `erase`: what is made of the activities once days are certified."""
 
 import csv
-import io
 import json
 from collections import Counter
 from pathlib import Path
@@ -11,8 +10,8 @@ import pytest
 from support.books import DAY, UNIT
 from support.certified import PLATFORM, SCENARIO, CertifiedCity
 from support.city import NOON, TODAY, key, pseudonym
+from support.commands import Run, set_up
 
-from api import cli
 from api.payouts import share
 from chain.certifications import Certification
 from keys.errors import Malformed, VerificationError
@@ -27,32 +26,9 @@ FIRST = TODAY - 2
 NONCE = "ab" * 16
 
 
-class Run:
-    """Runs commands on the city; gives what they print."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self.out = ""
-
-    def __call__(self, *arguments: object, expected: int = 0) -> str:
-        status = cli.main([str(argument) for argument in arguments])
-        self.out, err = self._capsys.readouterr()
-        assert status == expected, self.out + err
-        return self.out
-
-    def json(self, *arguments: object, expected: int = 0) -> Any:
-        return json.loads(self(*arguments, "--json", expected=expected))
-
-
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.chdir(tmp_path)
-    for variable in ("TALLY_KEYS", "TALLY_DATABASE", "LC_ALL"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    monkeypatch.setenv("TALLY_PASSPHRASE", "a passphrase")
-    monkeypatch.setenv("TALLY_NOW", str(NOON))
-    monkeypatch.setattr("sys.stdin", io.StringIO())
+    set_up(monkeypatch, tmp_path, str(NOON))
     Path("city-keys").mkdir()
     save(key("operator"), "city-keys/operator.pem", b"a passphrase")
     return Run(capsys)

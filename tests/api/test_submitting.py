@@ -3,12 +3,12 @@
 whoever follows docs/integrating.md in another language has no more than these.
 """
 
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.commands import PASSPHRASE, set_up
 
 from api import cli
 from chain.receipts import check_receipt
@@ -26,7 +26,6 @@ GIVEN: Json = FILE["given"]
 CASES: dict[str, Json] = {case["name"]: case for case in FILE["cases"]["submissions"]}
 RIDES = CASES["submission: three bus rides"]
 ADMISSION: list[Json] = FILE["cases"]["admission"]
-PASSPHRASE = "a passphrase"
 LATER = str(GIVEN["time"] + 7 * 86_400)
 LEDGER = "city"
 
@@ -55,13 +54,7 @@ class Run:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """The ledger that the vectors give, in a folder; its operator's key alone is at hand."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("TALLY_KEYS", "TALLY_DATABASE", "LC_ALL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    monkeypatch.setenv("TALLY_PASSPHRASE", PASSPHRASE)
-    monkeypatch.setenv("TALLY_NOW", str(GIVEN["time"] + 60))
-    monkeypatch.setattr("sys.stdin", io.StringIO())
+    set_up(monkeypatch, tmp_path, str(GIVEN["time"] + 60))
     operator = from_seed(GIVEN["seeds"]["operator"].encode())
     Path(f"{LEDGER}-keys").mkdir()
     save(operator, Path(f"{LEDGER}-keys") / "operator.pem", PASSPHRASE.encode())

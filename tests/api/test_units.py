@@ -1,6 +1,5 @@
 """The second half of a reduction's life, from the command line: from a close to a retirement."""
 
-import io
 import json
 from collections.abc import Callable
 from hashlib import sha256
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 from support.books import PARTIES, everybody
 from support.city import NOON, PLATFORMS, City, key
+from support.commands import set_up
 from support.replay import check_replay
 
 from api import cli
@@ -50,12 +50,7 @@ def tally(
     clock: Clock,
 ) -> Tally:
     """Runs a command on a ledger with four rides on one day, of 80 g each; gives its JSON."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("TALLY_KEYS", "TALLY_DATABASE", "LC_ALL"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("LANG", "C.UTF-8")
-    monkeypatch.setenv("TALLY_PASSPHRASE", "a passphrase")
-    monkeypatch.setattr("sys.stdin", io.StringIO())
+    set_up(monkeypatch, tmp_path, clock.now)
     city = City.found(tmp_path / "city", actions=everybody(), unit_grams=UNIT)
     city.submit([city.ride(name, NOON - 3_600) for name in ("ann", "ben", "cat", "dan")])
     city.submit([city.ride("eve", NOON - 3_600)], "pay-app")
