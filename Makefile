@@ -111,7 +111,8 @@ lock: | .venv/.ready .venv-lock/bin/python
 	$(PIP) $(LOCK_PIP) install --quiet pip-tools==7.6.2
 	$(COMPILE) -o requirements/verify.txt requirements/verify.in
 	$(COMPILE) -c requirements/verify.txt -o requirements/ledger.txt requirements/ledger.in
-	$(COMPILE) -c requirements/ledger.txt -o requirements/dev.txt requirements/dev.in
+	$(COMPILE) -c requirements/ledger.txt -o requirements/service.txt requirements/service.in
+	$(COMPILE) -c requirements/service.txt -o requirements/dev.txt requirements/dev.in
 	$(COMPILE) -o requirements/foreign.txt requirements/foreign.in
 	rm -rf build/lock
 	$(PIP) $(LOCK_PIP) download --quiet --no-deps --no-binary :all: --dest build/lock \

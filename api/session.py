@@ -30,9 +30,10 @@ from rich.table import Table
 
 from api.values import parse_time
 from chain.reductions import Reduction
-from chain.sequencer import Answer, Sequencer
+from chain.sequencer import Sequencer
 from chain.spans import make_holder
 from chain.state import State
+from chain.store.answers import Answer
 from chain.store.database import open_engine
 from chain.store.ledger import LedgerStore, open_store
 from chain.store.snapshot import Head, Place, Snapshot

@@ -19,7 +19,8 @@ from chain.activities import Activity, parse_activities, parse_activity
 from chain.admission import admit, reduce_activities, sign_submission
 from chain.effects import Refused
 from chain.reductions import SUBMISSION_COUNT_MAX, Reduction
-from chain.sequencer import BLOCK_STATEMENTS_MAX, Answer, Sequencer
+from chain.sequencer import BLOCK_STATEMENTS_MAX, Sequencer
+from chain.store.answers import Answer
 from chain.store.snapshot import Place
 from keys.errors import Malformed, Refusal
 from keys.signer import Signer

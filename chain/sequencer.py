@@ -15,7 +15,6 @@ import json
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from sqlalchemy.exc import IntegrityError
 
@@ -25,38 +24,26 @@ from chain.bulk import no_collection
 from chain.effects import Effects, Entry, Refused
 from chain.lots import Lot, LotTree
 from chain.merkle import Frontier, leaf_hashes
-from chain.receipts import make_receipt, sign_tree
-from chain.reductions import Reduction, dump_reductions, total_grams
+from chain.receipts import sign_tree
+from chain.reductions import Reduction, total_grams
 from chain.register import ROOT_PAGE, Register
 from chain.rules import NAMED_BY, apply, check_signed
 from chain.spans import FOREVER, Span
 from chain.state import State
-from chain.store.files import activities_path, lot_path, reductions_path
+from chain.store import queue
+from chain.store.answers import Answer, answers
+from chain.store.files import lot_path
 from chain.store.ledger import Block, LedgerStore
-from chain.store.snapshot import Head, Pending, Snapshot
-from keys.errors import Conflict, Fault, Malformed, NotAllowed, Refusal, Usage
+from chain.store.snapshot import Head, Pending
+from keys.errors import Conflict, Fault, NotAllowed, Refusal, Usage
 from keys.signer import Signer
 from keys.statements import Statement, parse_statement
-from keys.strict import parse_json
-from keys.suites import PublicKey
 
 BLOCK_STATEMENTS_MAX = 1_024
 BLOCK_REDUCTIONS_MAX = 65_536
 CLOCK_LAG_SECONDS_MAX = 3_600
 """A ledger that was idle for longer first seals an empty block, which sets the rules' clock."""
 _REDUCTIONS_REMEMBERED_MAX = 64
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What became of a statement: its place, its receipt, and each reduction that was refused."""
-
-    index: int
-    height: int
-    receipt: bytes
-    refusals: Mapping[int, Refused]
-    platforms: Mapping[bytes, str]
-    """For each holder that a refusal met, the platform that submitted its reduction."""
 
 
 class _View:
@@ -123,33 +110,16 @@ class Sequencer:
     # --- taking in ---
 
     def submit(self, submissions: Sequence[Admitted]) -> None:
-        """Keep admitted submissions for a block; when this returns they survive a crash."""
-        files = {}
+        """Keep admitted submissions for a block (`chain.store.queue`)."""
         for admitted in submissions:
-            reductions = admitted.entry.reductions
-            files[reductions_path(admitted.root)] = dump_reductions(reductions)
-            path = activities_path(admitted.root)
-            # What is there already is the same, but for what was erased since.
-            is_there = self.store.files.exists(path)
-            files[path] = self.store.files.read(path) if is_there else admitted.activities
-            self._reductions[admitted.root] = reductions
+            self._reductions[admitted.root] = admitted.entry.reductions
         while len(self._reductions) > _REDUCTIONS_REMEMBERED_MAX:
             self._reductions.popitem(last=False)
-        self._enqueue([admitted.entry.statement for admitted in submissions], files)
+        queue.submit(self.store, submissions)
 
     def post(self, statements: Sequence[Statement]) -> None:
-        """Keep other statements for a block; when this returns they survive a crash."""
-        for statement in statements:
-            # Submissions come with their reductions, and seals are made here alone.
-            if statement.kind in ("submission", "seal"):
-                raise Malformed("kind-unknown", kind=statement.kind)
-        self._enqueue(statements, {})
-
-    def _enqueue(self, statements: Sequence[Statement], files: Mapping[str, bytes]) -> None:
-        with self.store.snapshot() as snapshot:
-            known = snapshot.known([statement.id for statement in statements])
-        # What is in the log already has its answer; it does not wait again.
-        self.store.enqueue([s for s in statements if s.id not in known], files)
+        """Keep other statements for a block (`chain.store.queue`)."""
+        queue.post(self.store, statements)
 
     # --- sealing ---
 
@@ -322,49 +292,13 @@ class Sequencer:
 
         Raises the `Refusal` with which the rules refused it, or `Usage` if it is not known here.
         """
-        publics = [signer.public for signer in self._signers.values()]
-        return answer(self.store, statement.id, publics)
-
-
-def answer(store: LedgerStore, identity: bytes, publics: Sequence[PublicKey]) -> Answer | None:
-    """What became of the statement with this id; see `Sequencer.answer`.
-
-    ``publics``: keys of the operator that are at hand, which saves looking up the block's own.
-    """
-    with store.snapshot() as snapshot:
-        found = snapshot.find(identity)
-        if found is None:
-            waiting = snapshot.waiting(identity)
-            if waiting is None:
-                raise Usage("statement-not-known", id=identity.hex())
-            if waiting:
-                kept = parse_json(waiting.encode())
-                raise Refusal(kept["code"], **kept["details"])
-            return None
-        index, height = found
-        block = snapshot.block(height)
-        refusals = snapshot.refusals(index)
-        platforms = {}
-        for refused in refusals.values():
-            place = snapshot.locate(refused.met.holder) if refused.met else None
-            if refused.met and place:
-                platforms[refused.met.holder] = snapshot.statement(place.index).issuer
-        origin = snapshot.origin()
-        seal = snapshot.statement(block.size - 1)
-        at_hand = next((public for public in publics if public.kid == seal.kid), None)
-        public = at_hand or _key_of(snapshot, seal)
-    path = store.tree(block.size).inclusion(index, block.size)
-    receipt = make_receipt(public, origin, block.size, index, path, block.receipt_signature)
-    return Answer(index, height, receipt, MappingProxyType(refusals), platforms)
-
-
-def _key_of(snapshot: Snapshot, seal: Statement) -> PublicKey:
-    """The key that signed a seal of the log, which the operator may have had long ago."""
-    state = snapshot.state()
-    if state is None:
-        raise Fault("genesis-missing")
-    keys = state.participants[seal.issuer].keys
-    return next(key.public for key in keys if key.public.kid == seal.kid)
+        made = answers(self.store, [statement.id])
+        if statement.id not in made:
+            raise Usage("statement-not-known", id=statement.id.hex())
+        answer = made[statement.id]
+        if isinstance(answer, Refusal):
+            raise answer
+        return answer
 
 
 class _Draft:

@@ -31,7 +31,7 @@ from chain.store import tables
 from chain.store.database import migrate, open_engine, sqlite_url
 from chain.store.erasing import erase
 from chain.store.files import Files, System, activities_path, lot_path, reductions_path
-from chain.store.snapshot import Head, Place, Snapshot
+from chain.store.snapshot import Head, Place, Snapshot, StateMemory
 from chain.tiles import DirectoryReader, TileTree, new_tiles
 from keys.errors import Fault, Unreadable, VerificationError
 from keys.notes import parse_checkpoint, parse_note
@@ -73,6 +73,7 @@ class LedgerStore:
         self.folder = folder
         self.files = Files(folder, system)
         self.engine = engine or open_engine(sqlite_url(folder / "ledger.db"))
+        self._memory = StateMemory()
 
     def prepare(self) -> None:
         """Make the folder and the tables, or bring them to the version that this code knows."""
@@ -86,7 +87,7 @@ class LedgerStore:
         if self.engine.dialect.name == "postgresql":
             options["isolation_level"] = "REPEATABLE READ"
         with self.engine.connect().execution_options(**options) as connection:
-            yield Snapshot(connection)
+            yield Snapshot(connection, self._memory)
 
     # --- reductions and activities ---
 

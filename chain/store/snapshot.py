@@ -3,11 +3,11 @@
 A snapshot is one transaction of the database; blocks that are made meanwhile do not move it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from chain.effects import Refused
 from chain.lots import Lot
@@ -67,11 +67,19 @@ class Logged:
     clock: int
 
 
+@dataclass
+class StateMemory:
+    """The newest state that was read: what governance decides later goes on from it."""
+
+    state: State | None = None
+
+
 class Snapshot:
     """The ledger as of one block, read in one transaction; close it soon."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, memory: "StateMemory") -> None:
         self._connection = connection
+        self._memory = memory
 
     def head(self) -> Head | None:
         """The last block, or None before the first."""
@@ -94,28 +102,37 @@ class Snapshot:
         head = self.head()
         if head is None:
             return None
-        state: State | None = None
-        for row in self.governance():
+        known = self._memory.state
+        if known is not None and known.height > head.height:
+            known = None  # this snapshot was taken before the memory was
+        if known is not None and known.height == head.height:
+            return known
+        state = known
+        for row in self.governance(known.index if known else 0):
             state = replay_governance(state, row.statement, row.index, row.clock)
         if state is None:
             raise Fault("genesis-missing")
-        return replace(
+        state = replace(
             state, index=head.size, time=head.time, height=head.height, previous=head.seal
         )
+        newest = self._memory.state
+        if newest is None or newest.height < head.height:
+            self._memory.state = state
+        return state
 
-    def governance(self) -> Iterator[Logged]:
-        """The statements of governance, in the order of the log."""
-        return self.logged(GOVERNANCE_KINDS)
+    def governance(self, first: int = 0) -> Iterator[Logged]:
+        """The statements of governance from the index ``first`` on, in the order of the log."""
+        return self.logged(GOVERNANCE_KINDS, first)
 
-    def logged(self, kinds: Iterable[str]) -> Iterator[Logged]:
-        """The statements of these kinds, in the order of the log."""
+    def logged(self, kinds: Iterable[str], first: int = 0) -> Iterator[Logged]:
+        """The statements of these kinds from the index ``first`` on, in the order of the log."""
         statement, block = tables.statement, tables.block
         before = block.alias()
         rows = self._connection.execute(
             select(statement.c.index, statement.c.data, block.c.time, before.c.time)
             .join_from(statement, block, block.c.height == statement.c.height)
             .join(before, before.c.height == statement.c.height - 1, isouter=True)
-            .where(statement.c.kind.in_(list(kinds)))
+            .where(statement.c.kind.in_(list(kinds)), statement.c.index >= first)
             .order_by(statement.c.index)
         )
         for index, data, time, clock in rows:
@@ -135,14 +152,7 @@ class Snapshot:
     def pages(self, numbers: Sequence[int]) -> dict[int, bytes]:
         """Stored pages of the register, those that exist."""
         page = tables.page
-        found: dict[int, bytes] = {}
-        for at in range(0, len(numbers), _IN_MAX):
-            wanted = page.c.number.in_(numbers[at : at + _IN_MAX])
-            for number, data in self._connection.execute(
-                select(page.c.number, page.c.data).where(wanted)
-            ):
-                found[number] = data
-        return found
+        return dict(self._among(select(page.c.number, page.c.data), page.c.number, numbers))
 
     def statement(self, index: int) -> Statement:
         """An entry of the log; raises `Usage`."""
@@ -155,11 +165,14 @@ class Snapshot:
 
     def find(self, identity: bytes) -> tuple[int, int] | None:
         """(index, height) of the statement with this id."""
+        return self.found([identity]).get(identity)
+
+    def found(self, identities: Sequence[bytes]) -> dict[bytes, tuple[int, int]]:
+        """(index, height) of those of the statements that are in the log, by their ids."""
         statement = tables.statement
-        row = self._connection.execute(
-            select(statement.c.index, statement.c.height).where(statement.c.id == identity)
-        ).first()
-        return (row[0], row[1]) if row is not None else None
+        columns = select(statement.c.id, statement.c.index, statement.c.height)
+        rows = self._among(columns, statement.c.id, identities)
+        return {identity: (index, height) for identity, index, height in rows}
 
     def height_of(self, index: int) -> int:
         """The height of the block that holds an entry; raises `Usage`."""
@@ -172,11 +185,13 @@ class Snapshot:
 
     def known(self, identities: Sequence[bytes]) -> set[bytes]:
         """Those of the statement ids that are in the log."""
-        found: set[bytes] = set()
-        for at in range(0, len(identities), _IN_MAX):
-            wanted = tables.statement.c.id.in_(identities[at : at + _IN_MAX])
-            found.update(self._connection.scalars(select(tables.statement.c.id).where(wanted)))
-        return found
+        return set(self.found(identities))
+
+    def issuers(self, indices: Collection[int]) -> dict[int, str]:
+        """Who signed the entries at these indices."""
+        statement = tables.statement
+        columns = select(statement.c.index, statement.c.issuer)
+        return dict(self._among(columns, statement.c.index, indices))
 
     def block_statements(self, height: int) -> list[tuple[int, str, str]]:
         """(index, kind, issuer) of the statements of a block."""
@@ -190,27 +205,18 @@ class Snapshot:
 
     def locate(self, holder: bytes) -> Place | None:
         """Where the reduction with this holder stands."""
-        reduction = tables.reduction
-        row = self._connection.execute(
-            select(reduction.c.index, reduction.c.position, reduction.c.voided).where(
-                reduction.c.holder == holder
-            )
-        ).first()
-        return Place(*row) if row is not None else None
+        return self.places([holder]).get(holder)
+
+    def places(self, holders: Collection[bytes]) -> dict[bytes, Place]:
+        """Where the reductions with these holders stand, those that were ever recorded."""
+        of = tables.reduction
+        columns = select(of.c.holder, of.c.index, of.c.position, of.c.voided)
+        rows = self._among(columns, of.c.holder, holders)
+        return {holder: Place(*place) for holder, *place in rows}
 
     def live(self, holders: Sequence[bytes]) -> dict[bytes, Place]:
         """Where those of the holders stand whose reductions are recorded and not voided."""
-        reduction = tables.reduction
-        found: dict[bytes, Place] = {}
-        for at in range(0, len(holders), _IN_MAX):
-            wanted = reduction.c.holder.in_(holders[at : at + _IN_MAX])
-            rows = self._connection.execute(
-                select(reduction.c.holder, reduction.c.index, reduction.c.position).where(
-                    wanted, reduction.c.voided.is_(None)
-                )
-            )
-            found.update((holder, Place(index, position, None)) for holder, index, position in rows)
-        return found
+        return {h: place for h, place in self.places(holders).items() if place.voided is None}
 
     def submissions_on(self, first: int, until: int) -> list[int]:
         """The log indices of the submissions with reductions on the days ``[first, until)``."""
@@ -262,13 +268,11 @@ class Snapshot:
         )
         return [Pending(*row) for row in rows]
 
-    def waiting(self, identity: bytes) -> str | None:
-        """None if a statement is not pending; "" if it waits; its refusal, as JSON."""
+    def waiting(self, identities: Sequence[bytes]) -> dict[bytes, str | None]:
+        """Those that are pending: the refusal of each, as JSON, or None while it waits."""
         pending = tables.pending
-        row = self._connection.execute(
-            select(pending.c.refusal).where(pending.c.id == identity)
-        ).first()
-        return None if row is None else row[0] or ""
+        columns = select(pending.c.id, pending.c.refusal)
+        return dict(self._among(columns, pending.c.id, identities))
 
     def pending_count(self) -> int:
         """How many admitted statements wait for a block."""
@@ -290,6 +294,15 @@ class Snapshot:
                 .order_by(statement.c.index)
             )
         )
+
+    def _among(
+        self, columns: Select[Any], of: ColumnElement[Any], wanted: Collection[Any]
+    ) -> Iterator[Any]:
+        """The rows of a query of which the column ``of`` has one of the values."""
+        values = list(wanted)
+        for at in range(0, len(values), _IN_MAX):
+            rows = columns.where(of.in_(values[at : at + _IN_MAX]))
+            yield from self._connection.execute(rows)
 
     def first_block_after(self, size: int) -> Head | None:
         """The first block that ends beyond ``size``."""

@@ -63,7 +63,8 @@ def kill_again_and_again(folder: Path, kills: int, seed: int) -> tuple[int, int]
                     assert found[0] == index
                     checkpoints.setdefault(size, set()).add(bytes.fromhex(more[2]))
                 else:
-                    assert found is not None or snapshot.waiting(bytes.fromhex(name)) == ""
+                    waiting = {bytes.fromhex(name): None}
+                    assert found is not None or snapshot.waiting(list(waiting)) == waiting
         city.now += 1_000 * generation + 999
         city.sequencer.seal_all(city.now)
         note_checkpoint(folder / CHECKPOINT, checkpoints)

@@ -18,7 +18,7 @@ from support.city import FIRST_DAY, NOON, OFFSET, PLATFORMS, City, founding_acti
 from support.replay import check_provable, check_replay
 
 from chain.admission import Admitted
-from chain.sequencer import Answer
+from chain.store.answers import Answer
 from keys.errors import Refusal
 
 DAY = 86_400

@@ -385,7 +385,7 @@ def test_what_became_of_a_statement(city: City) -> None:
     assert (answer.index, answer.height, answer.refusals, answer.platforms) == (2, 1, {}, {})
     with city.store.snapshot() as snapshot:
         assert snapshot.pending_count() == 0
-        assert snapshot.waiting(statement.id) is None
+        assert not snapshot.waiting([statement.id])
 
     refused = city.unchecked([city.ride("ben", NOON)], signer=key("nobody"))
     city.sequencer.submit([refused])
@@ -417,7 +417,7 @@ def test_a_statement_that_waits_although_it_is_in_the_log_is_taken_off(city: Cit
     assert city.sequencer.seal_all(city.now) == []
     assert head_of(city) == before
     with city.store.snapshot() as snapshot:
-        assert snapshot.waiting(admitted.entry.statement.id) is None
+        assert not snapshot.waiting([admitted.entry.statement.id])
     city.store.enqueue([admitted.entry.statement], {})
     city.submit([city.ride("ben", NOON)])
     assert head_of(city).recorded == 2

@@ -27,8 +27,8 @@ from chain.effects import Entry, Refused
 from chain.genesis import enrol
 from chain.reductions import Claim, Reduction
 from chain.rules import apply
-from chain.sequencer import Answer
 from chain.spans import FOREVER, make_line
+from chain.store.answers import Answer
 from keys.errors import Malformed, NotAllowed, Refusal
 from keys.participants import Role
 from keys.statements import Statement, sign_statement

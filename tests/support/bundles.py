@@ -28,8 +28,8 @@ from chain.classes import Classes
 from chain.merkle import Frontier
 from chain.reductions import Reduction
 from chain.register import Register
-from chain.sequencer import Answer
 from chain.spans import FOREVER, Span, make_holder
+from chain.store.answers import Answer
 from keys.notes import NoteKey, NoteSignature, cosign, format_note, parse_note
 from keys.participants import Role, key_holder
 from keys.signer import Signer

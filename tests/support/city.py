@@ -19,7 +19,8 @@ from chain.genesis import (
     publish_methodology,
 )
 from chain.reductions import Reduction
-from chain.sequencer import Answer, Sequencer
+from chain.sequencer import Sequencer
+from chain.store.answers import Answer
 from chain.store.files import System
 from chain.store.ledger import LedgerStore
 from keys.errors import Refusal

@@ -1,0 +1,46 @@
+"""Taking in: admitted submissions and other statements wait in the database for a block.
+
+When a function here returns, what it was given survives a crash.  What is in the log already has
+its answer (`chain.store.answers`), and does not wait again.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from chain.admission import Admitted
+from chain.reductions import dump_reductions
+from chain.store.files import activities_path, reductions_path
+from chain.store.ledger import LedgerStore
+from keys.errors import Malformed
+from keys.statements import Statement
+
+
+def submit(store: LedgerStore, submissions: Sequence[Admitted]) -> None:
+    """Keep admitted submissions, their reductions and their activities."""
+    files = {}
+    for admitted in submissions:
+        files[reductions_path(admitted.root)] = dump_reductions(admitted.entry.reductions)
+        path = activities_path(admitted.root)
+        # What is there already is the same, but for what was erased since.
+        is_there = store.files.exists(path)
+        files[path] = store.files.read(path) if is_there else admitted.activities
+    _enqueue(store, [admitted.entry.statement for admitted in submissions], files)
+
+
+def post(store: LedgerStore, statements: Sequence[Statement]) -> None:
+    """Keep other statements; raises `Malformed` for a kind that does not come this way.
+
+    Whoever takes them from strangers checks their signatures first (`chain.rules.check_signed`).
+    """
+    for statement in statements:
+        # Submissions come with their reductions, and seals are made by the sequencer alone.
+        if statement.kind in ("submission", "seal"):
+            raise Malformed("kind-unknown", kind=statement.kind)
+    _enqueue(store, statements, {})
+
+
+def _enqueue(
+    store: LedgerStore, statements: Sequence[Statement], files: Mapping[str, bytes]
+) -> None:
+    with store.snapshot() as snapshot:
+        known = snapshot.known([statement.id for statement in statements])
+    store.enqueue([s for s in statements if s.id not in known], files)
