@@ -15,6 +15,7 @@ a JSON object with the field ``action``::
     policy       document, [consumes]                 whose cosignatures make a checkpoint final
     rules        version, consumes                    a later version of the rules
     threshold    governors, instead_of                how many governors must approve
+    pseudonym-key  from, key, [consumes]              the key of pseudonyms, from a day on
 
 ``consumes`` names the holder of the span that the action changes; ``at`` is the log index at which
 a span ends, by default the one after the enacting statement, never one before it.  The threshold
@@ -23,24 +24,33 @@ Documents stand in the JSON as text, so that their bytes are what was signed.  C
 rules are in force from the next index.  A methodology is in force from a day after its publication,
 except in the genesis, before which nothing can have been recorded; no document changes for a day on
 which something can have been recorded (`State.last_day`).
+
+An epoch of pseudonyms begins on 1 January, so that no period of a cap lies in two; the first one,
+in the genesis, on any day up to the ledger's first.  Until it can have begun, another key may take
+its place.  From version 3 of the rules on, no methodology names an undated line by a person, a
+vehicle or a meter: its pseudonym changes with the epoch, and the line would with it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from chain.classes import Classes, LineClass
 from chain.methodologies import Methodology
 from chain.policies import WitnessPolicy
 from chain.scenarios import Scenario
 from chain.spans import FOREVER, Span, make_holder
-from chain.state import RULES_VERSION, InForce, State, rules_holder
+from chain.state import RULES_VERSION, InForce, State, epoch_holder, rules_holder
 from keys.errors import Conflict, Malformed, NotAllowed
 from keys.participants import Participant, Role, key_holder, role_holder
+from keys.pseudonyms import Epoch
+from keys.ristretto import ELEMENT_BYTES, is_element
 from keys.strict import FieldTypes, fields, parse_date, parse_hex
 from keys.suites import PublicKey
 
 ACTIONS_MAX = 64
+_DATED_FIELDS = ("{subject}", "{vehicle}", "{meter}")
+"""What stands for pseudonyms of dated classes, which change with the epoch."""
 
 
 @dataclass
@@ -87,20 +97,22 @@ def enact(
     """
     draft = Draft(state, founding, {})
     for action in actions:
-        perform, required, optional = ACTIONS[action["action"]]
-        perform(draft, fields(action, action["action"], required, optional))
+        of = ACTIONS[action["action"]]
+        of.perform(draft, fields(action, action["action"], of.required, of.optional))
     return draft.state, list(draft.put.values())
 
 
-def read_actions(value: object) -> list[Mapping[str, Any]]:
-    """The actions of a proposal, their form checked; raises `Malformed`."""
+def read_actions(value: object, rules: int) -> list[Mapping[str, Any]]:
+    """The actions of a proposal, their form checked, as far as version ``rules`` of the rules
+    knows them; raises `Malformed`."""
     if not isinstance(value, list) or not 1 <= len(value) <= ACTIONS_MAX:
         raise Malformed("field-type", where="proposal", field="actions", expected="1 to 64")
     for action in value:
         name = action.get("action") if isinstance(action, dict) else None
-        if not isinstance(name, str) or name not in ACTIONS:
+        of = ACTIONS.get(name) if isinstance(name, str) else None
+        if of is None or rules < of.since:
             raise Malformed("action-unknown", action=str(name)[:40])
-        fields(action, name, *ACTIONS[name][1:])
+        fields(action, str(name), of.required, of.optional)
     return value
 
 
@@ -194,6 +206,11 @@ def _methodology(draft: Draft, given: Mapping[str, Any]) -> None:
     state = draft.state
     made = Methodology(given["document"].encode(), state.classes)
     start = parse_date(given["from"])
+    if state.rules >= 3:
+        for template in made.templates:
+            named = any(field in part for part in template.parts for field in _DATED_FIELDS)
+            if named and not template.line_class.dated:
+                raise Malformed("methodology-undated", id=made.id, name=template.line_class.name)
     if not draft.founding and start <= state.today:
         raise NotAllowed("methodology-retroactive", id=made.id)
     versions = state.methodologies.get(made.id, ())
@@ -270,6 +287,31 @@ def _threshold(draft: Draft, given: Mapping[str, Any]) -> None:
     draft.state = replace(state, threshold=governors)
 
 
+def _pseudonym_key(draft: Draft, given: Mapping[str, Any]) -> None:
+    state, epochs = draft.state, draft.state.epochs
+    epoch = Epoch(parse_date(given["from"]), parse_hex(given["key"], ELEMENT_BYTES))
+    if not is_element(epoch.public):
+        raise Malformed("key-invalid")
+    if any(known.public == epoch.public for known in epochs):
+        raise Conflict("epoch-key-known", key=given["key"])
+    opens = draft.founding and not epochs and epoch.start <= state.genesis.first_day
+    if not opens and not given["from"].endswith("-01-01"):
+        raise Malformed("epoch-not-new-year", day=given["from"])
+    if not draft.founding and epoch.start <= state.last_day:
+        raise NotAllowed("epoch-retroactive", day=given["from"])
+    if epochs:
+        last = epochs[-1]
+        _consumes(given, epoch_holder(last))
+        if epoch.start < last.start:
+            raise NotAllowed("epoch-retroactive", day=given["from"])
+        if epoch.start == last.start:
+            epochs = epochs[:-1]
+        else:
+            draft.claim("pseudonyms", [], last.start, epoch.start, epoch_holder(last))
+    draft.claim("pseudonyms", [], epoch.start, FOREVER, epoch_holder(epoch))
+    draft.state = replace(state, epochs=(*epochs, epoch))
+
+
 def _consumes(given: Mapping[str, Any], holder: bytes) -> None:
     """An action names the holder whose span it changes, so that it cannot be replayed later."""
     named = given.get("consumes")
@@ -284,28 +326,42 @@ def _role(value: object) -> Role:
         raise Malformed("role-unknown", role=str(value)[:40]) from None
 
 
-ACTIONS: Mapping[str, tuple[Callable[[Draft, Mapping[str, Any]], None], FieldTypes, FieldTypes]] = {
-    "enrol": (
+class Action(NamedTuple):
+    """An action: what it does, its fields, and the version of the rules from which it is known."""
+
+    perform: Callable[[Draft, Mapping[str, Any]], None]
+    required: FieldTypes
+    optional: FieldTypes
+    since: int = 1
+
+
+ACTIONS: Mapping[str, Action] = {
+    "enrol": Action(
         _enrol,
         {"action": str, "participant": str, "name": str, "roles": list, "key": dict},
         {},
     ),
-    "rotate": (
+    "rotate": Action(
         _rotate,
         {"action": str, "participant": str, "key": dict, "consumes": str},
         {"at": int},
     ),
-    "revoke": (_revoke, {"action": str, "participant": str, "consumes": str}, {"at": int}),
-    "grant": (_grant, {"action": str, "participant": str, "role": str}, {}),
-    "withdraw": (
+    "revoke": Action(_revoke, {"action": str, "participant": str, "consumes": str}, {"at": int}),
+    "grant": Action(_grant, {"action": str, "participant": str, "role": str}, {}),
+    "withdraw": Action(
         _withdraw,
         {"action": str, "participant": str, "role": str, "consumes": str},
         {"at": int},
     ),
-    "classes": (_classes, {"action": str, "document": str, "consumes": str}, {}),
-    "methodology": (_methodology, {"action": str, "document": str, "from": str}, {"consumes": str}),
-    "scenario": (_scenario, {"action": str, "document": str}, {"from": str, "consumes": str}),
-    "policy": (_policy, {"action": str, "document": str}, {"consumes": str}),
-    "rules": (_rules, {"action": str, "version": int, "consumes": str}, {}),
-    "threshold": (_threshold, {"action": str, "governors": int, "instead_of": int}, {}),
+    "classes": Action(_classes, {"action": str, "document": str, "consumes": str}, {}),
+    "methodology": Action(
+        _methodology, {"action": str, "document": str, "from": str}, {"consumes": str}
+    ),
+    "scenario": Action(_scenario, {"action": str, "document": str}, {"from": str, "consumes": str}),
+    "policy": Action(_policy, {"action": str, "document": str}, {"consumes": str}),
+    "rules": Action(_rules, {"action": str, "version": int, "consumes": str}, {}),
+    "threshold": Action(_threshold, {"action": str, "governors": int, "instead_of": int}, {}),
+    "pseudonym-key": Action(
+        _pseudonym_key, {"action": str, "from": str, "key": str}, {"consumes": str}, since=3
+    ),
 }

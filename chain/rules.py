@@ -29,9 +29,12 @@ that one of the issuer's roles may sign.  Then, by kind:
 The rules have versions, and `State.rules` is the one that judges the next statement: the genesis
 names the first, and the action ``rules`` puts a later one in force from the next index.  Version 2
 adds to version 1 that the actions of an approval leave as many governors as the threshold asks
-for, with a key and the role without an end; and knows the kinds that come after the void.  A
-further version raises `RULES_VERSION`, and asks ``state.rules >= 3`` where it differs; what an
-earlier one decides never changes, since every replay decides it again.
+for, with a key and the role without an end; and knows the kinds that come after the void.  Version
+3 knows the action ``pseudonym-key``: two days whose pseudonyms are made with different keys are in
+different *epochs*, and a reduction that claims on days of two is refused, because it would not
+meet on the one what is claimed under the key of the other.  A further version raises
+`RULES_VERSION`, and asks ``state.rules >= 4`` where it differs; what an earlier one decides never
+changes, since every replay decides it again.
 """
 
 from bisect import bisect_left, insort
@@ -194,7 +197,7 @@ def _genesis(statement: Statement) -> Effects:
         time=body["time"],
         closed_until=first_day,
     )
-    state, put = enact(state, read_actions(body["actions"]), founding=True)
+    state, put = enact(state, read_actions(body["actions"], state.rules), founding=True)
     _check_issuer(state, statement)
     # Checkpoints are signed in its name.
     log_key(genesis.origin, state.participants[statement.issuer].keys[0].public)
@@ -215,7 +218,7 @@ def _proposal(state: State, entry: Entry, view: View) -> Effects:
     body = fields(statement.body, "proposal", {"format": int, "actions": list})
     if body["format"] != 1:
         raise Malformed("format-unknown", where="proposal", format=body["format"])
-    proposal = Proposal(read_actions(body["actions"]), statement.expires)
+    proposal = Proposal(read_actions(body["actions"], state.rules), statement.expires)
     return Effects(replace(state, proposals={**state.waiting, statement.id: proposal}))
 
 
@@ -371,6 +374,8 @@ def _claim(
         shut = _check_day(state, day, place)
         if shut is not None:
             return shut
+        if day != reduction.day and state.epoch(day) != state.epoch(reduction.day):
+            return Refused("epoch-border", place, day=day)
     if claim.start is not None and claim.end is not None:
         other = met[0] if met else fresh.overlap(claim.line, claim.start, claim.end)
         if other is not None:

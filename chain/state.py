@@ -16,8 +16,9 @@ from chain.policies import WitnessPolicy
 from chain.scenarios import Scenario
 from chain.spans import FOREVER, Span, make_holder
 from keys.participants import Participant, Role
+from keys.pseudonyms import Epoch
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """The newest version of the rules (`chain.rules`); all from 1 to this one are known."""
 
 Document = TypeVar("Document", Methodology, Scenario)
@@ -95,6 +96,8 @@ class State:
     methodologies: Mapping[str, tuple[InForce[Methodology], ...]] = field(default_factory=dict)
     scenarios: Mapping[str, tuple[InForce[Scenario], ...]] = field(default_factory=dict)
     proposals: Mapping[bytes, Proposal] = field(default_factory=dict)
+    epochs: tuple[Epoch, ...] = ()
+    """The keys of pseudonyms, each from a day on, in their order (`keys.pseudonyms`)."""
     closed_until: int = 0
     """Days before this one are closed."""
     index: int = 0
@@ -145,10 +148,28 @@ class State:
         """The definition of a scenario in force on ``day``."""
         return _on(self.scenarios.get(name, ()), day)
 
+    def epoch(self, day: int) -> Epoch | None:
+        """The epoch that holds ``day``; None where no key makes its pseudonyms."""
+        return next((epoch for epoch in reversed(self.epochs) if epoch.start <= day), None)
+
+    def epoch_of(self, class_name: str, day: int) -> Epoch | None:
+        """The epoch whose key makes pseudonyms of a class for activities that start on ``day``.
+
+        On dated lines it is the day's.  On others it is that of the ledger's first day, whatever
+        the activity's: the same ticket meets itself under every date.  Raises `Malformed`.
+        """
+        dated = self.classes.named(class_name).dated
+        return self.epoch(day if dated else self.genesis.first_day)
+
 
 def rules_holder(version: int) -> bytes:
     """What stands on the line "rules" while ``version`` is in force."""
     return make_holder("rules", version.to_bytes(8))
+
+
+def epoch_holder(epoch: Epoch) -> bytes:
+    """What stands on the line "pseudonyms" on the days of ``epoch``."""
+    return make_holder("pseudonyms", epoch.public)
 
 
 def _on(versions: Sequence[InForce[Document]], day: int) -> Document | None:

@@ -55,6 +55,173 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The CBOR is not in its one deterministic form.",
         "CBOR 不是唯一的确定性编码。",
     ),
+    # --- the service (api/service/) ---
+    "serving": ("Listening on {url}", "正在监听 {url}"),
+    "request-invalid": (
+        "The request is not as this address takes it: {where}: {reason}.",
+        "请求不符合此地址的要求：{where}：{reason}。",
+    ),
+    "route-unknown": ("There is nothing at {path}.", "{path} 处没有内容。"),
+    "method-unknown": (
+        "The method {method} is not for this address.",
+        "此地址不支持 {method} 方法。",
+    ),
+    "request-unsigned": (
+        "This is for participants of the ledger: sign the request with your ledger key (RFC 9421).",
+        "此内容仅供账本参与方读取：请用您的账本密钥签署请求（RFC 9421）。",
+    ),
+    "read-not-allowed": (
+        "{participant} has no role that may read this.",
+        "{participant} 没有读取此内容所需的角色。",
+    ),
+    "request-rate": (
+        "Too many requests: at most {limit} a minute. Try again in {retry_after} seconds.",
+        "请求过多：每分钟最多 {limit} 次，请在 {retry_after} 秒后重试。",
+    ),
+    "service-busy": (
+        "The service has as much to do as it takes on. Try again in {retry_after} seconds; the "
+        "same submission sent again is never recorded twice.",
+        "服务繁忙，请在 {retry_after} 秒后重试；同一提交再次发送绝不会重复记录。",
+    ),
+    "service-fault": (
+        "The service failed at this request. It is logged under the request's id.",
+        "服务处理此请求时出错，已按请求编号记入日志。",
+    ),
+    "service-without-key": (
+        "The service cannot seal: it has not the key that the operator has now. Start it with "
+        "that key.",
+        "服务无法封存区块：它没有运营方当前的密钥，请用该密钥启动服务。",
+    ),
+    "sealing-stalled": (
+        "{waiting} statements wait, and the last block was sealed {seconds} seconds ago.",
+        "{waiting} 条声明正在等待，最近一个区块封存于 {seconds} 秒前。",
+    ),
+    "page-limit": (
+        "A page has at most {limit} items.",
+        "每页最多 {limit} 项。",
+    ),
+    "cursor-invalid": (
+        "The cursor is not one that this list gave. Begin again without it.",
+        "游标不是此列表给出的。请不带游标重新开始。",
+    ),
+    "refusal-unknown": (
+        "No reduction at position {position} of this submission was refused for what it met.",
+        "该提交中位置 {position} 处没有因与已有区间冲突而被拒绝的减排量。",
+    ),
+    "claim-not-asked": (
+        "Reductions make no claims on lines of the class {name}; there is nothing to ask.",
+        "减排量不在类别 {name} 的线上主张区间，无可查询。",
+    ),
+    "claim-stretch": (
+        "A claim on a line of the class {name} is asked for with {fields}, and nothing else.",
+        "查询类别 {name} 的线时，须给出且仅给出：{fields}。",
+    ),
+    "request-malformed": (
+        "This is no request of HTTP/1.1.",
+        "这不是 HTTP/1.1 请求。",
+    ),
+    "head-late": (
+        "The request's head did not arrive within {limit} seconds.",
+        "请求头未在 {limit} 秒内到达。",
+    ),
+    "head-size": (
+        "The request's head is longer than {limit} bytes.",
+        "请求头超过 {limit} 字节。",
+    ),
+    "body-size": (
+        "The body is longer than {limit} bytes.",
+        "请求体超过 {limit} 字节。",
+    ),
+    "inflated-size": (
+        "The body is longer than {limit} bytes when it is inflated.",
+        "请求体解压后超过 {limit} 字节。",
+    ),
+    "body-encoding": (
+        "The Content-Encoding {encoding} is not taken here.",
+        "此处不接受内容编码 {encoding}。",
+    ),
+    "body-broken": (
+        "The body cannot be read to its end: {reason}.",
+        "请求体无法完整读取：{reason}。",
+    ),
+    "body-late": (
+        "The body did not arrive within {limit} seconds.",
+        "请求体未在 {limit} 秒内到达。",
+    ),
+    # --- the client (api/client/) ---
+    "service-unreachable": (
+        "No answer from {url}: {reason}. What was sent may be sent again; it is never recorded "
+        "twice.",
+        "{url} 没有应答：{reason}。已发送的内容可再次发送，绝不会重复记录。",
+    ),
+    "service-failed": (
+        "The service answered with status {status}, and no reason that can be read.",
+        "服务以状态码 {status} 应答，且没有可读的原因。",
+    ),
+    "answer-invalid": (
+        "The service's answer has not the form that it must have: {reason}. Nothing of it is "
+        "believed.",
+        "服务的应答不符合应有的形式：{reason}。其内容一概不予采信。",
+    ),
+    "answer-contradicts": (
+        "The service's answer contradicts what was sent ({what}). Nothing of it is believed.",
+        "服务的应答与所发送的内容（{what}）矛盾。其内容一概不予采信。",
+    ),
+    "policy-without-log": (
+        "The trust policy names no log, so no receipt can be checked.",
+        "信任策略没有列出任何日志，无法校验回执。",
+    ),
+    "client-without-key": (
+        "This must be signed: give the client a participant and its key.",
+        "此操作须签名：请为客户端提供参与方及其密钥。",
+    ),
+    "url-invalid": (
+        "{url} is not the address of a service: {reason}.",
+        "{url} 不是服务的地址：{reason}。",
+    ),
+    "url-without-policy": (
+        "Say with --policy whose receipts are to be believed: a trust policy, from a source that "
+        "you trust.",
+        "请用 --policy 指明采信谁的回执：来自可信来源的信任策略。",
+    ),
+    "folder-option": (
+        "{option} is for the URL of a service, not for a ledger in a folder.",
+        "{option} 用于服务的 URL，不用于文件夹中的账本。",
+    ),
+    "url-option": (
+        "{option} is for a ledger in a folder, not for the URL of a service.",
+        "{option} 用于文件夹中的账本，不用于服务的 URL。",
+    ),
+    # --- the gateway (api/gateway/) ---
+    "line-id-taken": (
+        "Another line with the id {id} was taken before: give this one an id of its own.",
+        "此前已接收过标识为 {id} 的另一行：请为本行另取标识。",
+    ),
+    "line-not-known": ("No line with the id {id} is known here.", "此处没有标识为 {id} 的行。"),
+    "line-not-recorded": (
+        "The line {id} waits or is refused: there is nothing to prove.",
+        "标识为 {id} 的行尚在等待或已被拒绝：没有可证明的内容。",
+    ),
+    "proof-invalid": (
+        "What the ledger gave as the proof of {leaf} does not hold.",
+        "账本为 {leaf} 给出的证明不成立。",
+    ),
+    "pseudonyms-missing": (
+        "The ledger has no key for pseudonyms, and no --secret-file was given.",
+        "账本没有用于假名的密钥，也未给出 --secret-file。",
+    ),
+    "queue-full": (
+        "{limit} lines wait already; come back when some of them are done.",
+        "已有 {limit} 行在等待；请待其中一部分完成后再来。",
+    ),
+    "queue-in-use": (
+        "Another gateway uses the queue {path}.",
+        "另一个网关正在使用队列 {path}。",
+    ),
+    "address-invalid": (
+        "{value!r} is not an address of the form HOST:PORT.",
+        "{value!r} 不是 HOST:PORT 形式的地址。",
+    ),
     # --- signatures and keys (keys/) ---
     "suite-unknown": (
         "The signature suite {suite} is not known here.",
@@ -182,6 +349,35 @@ TEXTS: dict[str, tuple[str, str]] = {
     "pseudonym-secret-short": (
         "The secret for pseudonyms must have at least {limit} bytes.",
         "生成假名的密钥至少须有 {limit} 字节。",
+    ),
+    "oprf-batch": (
+        "{count} elements cannot be evaluated at once: it is 1 to {limit}.",
+        "不能一次求值 {count} 个元素：须为 1 至 {limit} 个。",
+    ),
+    "oprf-element": (
+        "An element is not 32 bytes in the one encoding of ristretto255, or is the identity.",
+        "元素不是 32 字节的 ristretto255 唯一规范编码，或为单位元。",
+    ),
+    "oprf-input": (
+        "An identifier is too long, or empty: its pseudonym is computed from 1 to {limit} bytes.",
+        "标识符过长或为空：假名由 1 至 {limit} 字节计算得出。",
+    ),
+    "identifier-empty": (
+        "An identifier of the class {name} names nothing: it is empty in its one spelling.",
+        "{name} 类的标识符在统一写法后为空，不指代任何对象。",
+    ),
+    "oprf-unproved": (
+        "The service does not prove that it computed the pseudonyms with the key that stands in "
+        "the ledger; use none of them.",
+        "假名服务未能证明其使用了账本中登记的密钥；所得假名一概不可使用。",
+    ),
+    "epoch-unknown": (
+        "The service has no key of pseudonyms whose epoch begins on {day}.",
+        "本服务没有自 {day} 起的假名密钥。",
+    ),
+    "epoch-missing": (
+        "No key of pseudonyms stands in the ledger for the class {name} on {day}.",
+        "账本中没有 {name} 类在 {day} 的假名密钥。",
     ),
     # --- the log (chain/merkle.py, chain/tiles.py, chain/receipts.py) ---
     "inclusion-invalid": (
@@ -507,6 +703,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The books of {day} are closed: nothing can be recorded on that day any more.",
         "{day} 的账目已结清，不能再登记。",
     ),
+    "epoch-border": (
+        "The activity reaches from {day} over the day on which the key of pseudonyms changes: it "
+        "cannot be counted without risk of counting it twice.",
+        "该活动跨越假名密钥更换之日（涉及 {day}）：计入即有重复计算之虞，故不计入。",
+    ),
     "day-not-begun": (
         "{day} is still to come by the ledger's clock.",
         "按账本时钟，{day} 尚未到来。",
@@ -568,6 +769,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     "action-unknown": (
         "Governance knows no action {action!r}.",
         "治理中没有 {action!r} 这一动作。",
+    ),
+    "epoch-not-new-year": (
+        "A key of pseudonyms cannot begin on {day}: it begins on 1 January, and in the genesis the "
+        "first one on a day up to the ledger's first.",
+        "假名密钥不能自 {day} 起生效：须自 1 月 1 日起；创世声明中的首个密钥可不晚于账本首日。",
+    ),
+    "epoch-retroactive": (
+        "A key of pseudonyms from {day} would change days on which reductions can be recorded "
+        "already, tomorrow among them, or comes before the one that is published.",
+        "自 {day} 起的假名密钥会改动已可记录减排量的日期（含次日），或早于已公布的密钥。",
+    ),
+    "epoch-key-known": (
+        "The key {key} stands in the ledger already; every epoch has a key of its own.",
+        "密钥 {key} 已在账本中；每个时期须有各自的密钥。",
     ),
     "proposal-unknown": (
         "No proposal {proposal} waits: it never was made, has been enacted, or has expired.",
@@ -653,6 +868,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "methodology-retroactive": (
         "The methodology {id} can be in force from tomorrow by the ledger's clock, and not before.",
         "方法学 {id} 最早自账本时钟的次日起生效。",
+    ),
+    "methodology-undated": (
+        "The methodology {id} names a line of the undated class {name} by a person, a vehicle or a "
+        "meter; their pseudonyms change with the epoch, and the line would not stay the same.",
+        "方法学 {id} 以人员、车辆或计量表命名不分日期的 {name} 类线；"
+        "其假名随密钥时期而变，该线将不再是同一条线。",
     ),
     "methodology-version": (
         "The next version of the methodology {id} is {expected}.",
@@ -888,6 +1109,11 @@ TEXTS: dict[str, tuple[str, str]] = {
     "seal-register": (
         "The seal of height {height} does not name the register's root.",
         "高度 {height} 的封印所载登记根不符。",
+    ),
+    "lead-held": (
+        "Another process seals this ledger, and has not sealed what waits within {seconds} "
+        "seconds. It is kept: ask again later.",
+        "另一进程正在封印此账本，但在 {seconds} 秒内未封印等待中的声明。声明已保存，请稍后查询。",
     ),
     "sequencer-overtaken": (
         "Another sequencer has sealed a block of this ledger in the meantime; try again.",
@@ -1147,8 +1373,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{size} 条的检查点并非该签发所在块的终点。",
     ),
     "sample-twice": (
-        "The sample shows something twice.",
-        "样本重复出示了某项内容。",
+        "The file shows a submission or a reduction twice.",
+        "文件重复出示了某份提交或某笔减排量。",
     ),
     "sample-empty": (
         "Every draw falls on what the certification excludes.",
@@ -1185,6 +1411,84 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{draws} draws, {reductions} reductions.",
         "{series} 第 {first} 至 {last} 号单位的证书已写入 {path}（{size} 字节）：抽取 {draws} 次，"
         "减排量 {reductions} 项。",
+    ),
+    # --- books (verifier/books.py, api/books.py) ---
+    "check-book-definitions": (
+        "In force on the days in question: scenarios {scenarios}; methodologies {versions}.",
+        "相关日期有效的场景：{scenarios}；方法学：{versions}。",
+    ),
+    "check-book-submissions": (
+        "{count} submissions are in the log, each signed by {platform} with a key and a role that "
+        "it had then.",
+        "{count} 份提交均在日志中，每份均由 {platform} 以其当时持有的密钥和角色签署。",
+    ),
+    "check-book-activities": (
+        "{count} reductions are recorded in them: each activity names one of the pseudonyms, and "
+        "its reduction is exactly what the methodology gives for it.",
+        "其中登记了 {count} 笔减排量：每项活动均载有所列假名之一，其减排量与方法学所得完全一致。",
+    ),
+    "check-book-claims": (
+        "Not counted twice: all {count} claims of these reductions are held, each by its own "
+        "reduction, and no other claim reaches into them.",
+        "未重复计入：这些减排量的全部 {count} 项权利主张均由各自减排量持有，且无其他主张与之重叠。",
+    ),
+    "check-book-total": (
+        "In all {count} reductions, {grams} g of CO2 equivalent, {points} points.",
+        "合计 {count} 笔减排量、{grams} 克二氧化碳当量、{points} 积分。",
+    ),
+    "check-book-behaviour": (
+        "Of these {scenario}, by {methodology}: {count} reductions, {grams} g, {points} points.",
+        "其中 {scenario}（{methodology}）：{count} 笔、{grams} 克、{points} 积分。",
+    ),
+    "check-book-month": (
+        "Of these in {month}: {count} reductions, {grams} g, {points} points.",
+        "其中 {month}：{count} 笔、{grams} 克、{points} 积分。",
+    ),
+    "book-valid": (
+        "VALID. {platform} recorded these {count} reductions of {grams} g and {points} points for "
+        "the pseudonyms named; none is counted twice, and the books of their days are closed: it "
+        "is final. It does not show that these are all, nor what others recorded, nor whose the "
+        "pseudonyms are.",
+        "有效。{platform} 为所列假名登记了这 {count} 笔减排量，共 {grams} 克、{points} 积分；"
+        "均未重复计入，相关日期账目已结清，结论为最终。"
+        "本文件不证明这些即为全部，不证明其他平台登记了什么，也不证明假名属于谁。",
+    ),
+    "book-provisional": (
+        "VALID, BUT PROVISIONAL. As of {time} {platform} had recorded these {count} reductions of "
+        "{grams} g and {points} points for the pseudonyms named, none counted twice; until the "
+        "books of their days are closed, they can still be voided. It does not show that these "
+        "are all, nor what others recorded, nor whose the pseudonyms are.",
+        "有效，但属暂定。截至 {time}，{platform} 已为所列假名登记了这 {count} 笔减排量，共 {grams} "
+        "克、{points} 积分，均未重复计入；在相关日期账目结清之前仍可能被作废。"
+        "本文件不证明这些即为全部，不证明其他平台登记了什么，也不证明假名属于谁。",
+    ),
+    "book-subjects": (
+        "A book names 1 to {limit} pseudonyms, 32 hexadecimal digits each, in order, none twice.",
+        "账簿须列出 1 至 {limit} 个假名，每个为 32 位十六进制数字，按序排列且不重复。",
+    ),
+    "book-too-large": (
+        "A book holds at most {limit} reductions; restrict its days.",
+        "一份账簿最多容纳 {limit} 笔减排量，请缩小日期范围。",
+    ),
+    "book-empty": (
+        "{platform} has nothing recorded for these pseudonyms on these days.",
+        "{platform} 在这些日期没有为这些假名登记任何减排量。",
+    ),
+    "book-order": (
+        "The book does not stand in the order of the log.",
+        "账簿未按日志顺序排列。",
+    ),
+    "book-other-subject": (
+        "The activity {id} does not name one of the book's pseudonyms.",
+        "活动 {id} 未载有本账簿所列假名。",
+    ),
+    "book-other-day": (
+        "The activity {id} is not of the book's days.",
+        "活动 {id} 不在本账簿的日期范围内。",
+    ),
+    "book-written": (
+        "Book written to {path} ({size} bytes): {count} reductions.",
+        "账簿已写入 {path}（{size} 字节）：{count} 笔减排量。",
     ),
     # --- the page of a certificate (verifier/page.py) ---
     "certificate-title": ("Certificate of carbon reduction units", "碳减排单位证书"),
@@ -1326,6 +1630,94 @@ TEXTS: dict[str, tuple[str, str]] = {
         "所披露的活动不能得出该减排量。",
     ),
     "file-unreadable": ("{path} cannot be read: {reason}.", "无法读取 {path}：{reason}。"),
+    # Audits (verifier/sources.py, logs.py, audit_state.py, replay.py, audit.py).
+    "source-url": (
+        "{url} is not an address that begins with http:// or https://.",
+        "{url} 不是以 http:// 或 https:// 开头的地址。",
+    ),
+    "source-missing": ("The source has no {path}.", "来源没有 {path}。"),
+    "source-too-long": (
+        "{path} of the source has more than the {limit} bytes that it can have.",
+        "来源的 {path} 超过其上限 {limit} 字节。",
+    ),
+    "source-not-a-file": (
+        "{path} of the source is not a file below its folder.",
+        "来源的 {path} 不是其文件夹内的文件。",
+    ),
+    "source-refused": (
+        "The source does not let us read {path} (HTTP {status}): ask for the right to.",
+        "来源不允许读取 {path}（HTTP {status}）；请申请权限。",
+    ),
+    "source-unreachable": (
+        "{path} cannot be read from the source: {reason}. Nothing is decided; try again later.",
+        "无法从来源读取 {path}：{reason}。尚无结论，请稍后重试。",
+    ),
+    "log-root-differs": (
+        "The log's tiles do not give the root that the checkpoint of size {size} signs.",
+        "日志的瓦片不能得出大小为 {size} 的检查点所签署的根。",
+    ),
+    "entry-differs": (
+        "What the source gives as entry {index} is not the entry that the checkpoint signs.",
+        "来源给出的第 {index} 条并非检查点所签署的那一条。",
+    ),
+    "entry-rewritten": (
+        "Entry {index} is not the one that an earlier audit saw: the log was rewritten, or shows "
+        "different histories.",
+        "第 {index} 条与先前审计所见不同：日志被改写，或出示了不同的历史。",
+    ),
+    "reductions-withheld": (
+        "The source has no file of the reductions with the signed root {root}: they are withheld.",
+        "来源没有所签署的根 {root} 的减排量文件：这些减排量被扣留。",
+    ),
+    "activities-withheld": (
+        "The source has no file with an activity for each reduction of the root {root}.",
+        "来源没有与根 {root} 的每项减排量一一对应的活动文件。",
+    ),
+    "activity-other": (
+        "The activity at position {position} does not give the reduction that was submitted.",
+        "位置 {position} 的活动不能得出所提交的减排量。",
+    ),
+    "activities-not-erased": (
+        "An activity of this submission is not there, and no statement of the log erases it.",
+        "本次提交的一项活动缺失，而日志中没有任何声明将其删除。",
+    ),
+    "audit-not-sealed": (
+        "An audit is saved at a seal alone; entry {size} does not follow one.",
+        "审计仅在封印处保存；第 {size} 条之前并非封印。",
+    ),
+    "audit-state-busy": (
+        "Another audit is using the state in {path}.",
+        "另一项审计正在使用 {path} 中的状态。",
+    ),
+    "audit-state-unreadable": (
+        "The audit's state in {path} cannot be used: {reason}. Remove it to begin anew.",
+        "无法使用 {path} 中的审计状态：{reason}。删除后可重新开始。",
+    ),
+    "audit-passed": (
+        "PASSED. All {size} entries of {origin} are as the rules say: {recorded} reductions "
+        "recorded, {refused} refused, {voided} voided, {grams} g in all; books closed before "
+        "{closed_until}; last seal {time}.",
+        "通过。{origin} 的全部 {size} 条均符合规则：记录 {recorded} 项减排量，拒绝 {refused} 项，"
+        "作废 {voided} 项，合计 {grams} 克；{closed_until} 之前的账已关闭；最后封印于 {time}。",
+    ),
+    "audit-activities": (
+        "{activities} reductions were computed again from their activities.",
+        "{activities} 项减排量已根据其活动重新计算。",
+    ),
+    "audit-unwitnessed": (
+        "The policy's quorum has not cosigned this checkpoint.",
+        "策略所要求的法定数量尚未共同签署该检查点。",
+    ),
+    "audit-failed": ("FAILED. {reason}", "未通过。{reason}"),
+    "audit-failed-at": (
+        "FAILED at entry {index} ({kind}). {reason}",
+        "在第 {index} 条（{kind}）未通过。{reason}",
+    ),
+    "audit-evidence": ("The evidence is in {path}.", "证据保存于 {path}。"),
+    "audit-progress": (
+        "entry {entry} of {size} · {reductions} reductions · {rate} a second · {left} left",
+        "第 {entry} 条，共 {size} 条 · {reductions} 项减排量 · 每秒 {rate} 项 · 剩余 {left}",
+    ),
     # Samples (verifier/samples.py).
     "nonce-length": (
         "A nonce has {least} to {most} bytes, in hexadecimal.",
@@ -1351,6 +1743,74 @@ TEXTS: dict[str, tuple[str, str]] = {
     "sample-not-drawn": (
         "The sample shows a reduction that was not drawn.",
         "样本含有未被抽中的减排量。",
+    ),
+    # --- signed requests and access tokens (api/service/signatures.py, api/access_tokens.py) ---
+    "suite-not-for-requests": (
+        "Keys of the suite {suite} sign no requests.",
+        "套件 {suite} 的密钥不用于签署请求。",
+    ),
+    "request-signature-malformed": (
+        "The request's signature cannot be read: {reason} is missing or not as it must be.",
+        "无法读取请求的签名：{reason} 缺失或不符合要求。",
+    ),
+    "request-signature-covers": (
+        "The request's signature does not cover {components}.",
+        "请求的签名没有覆盖 {components}。",
+    ),
+    "request-signature-time": (
+        "The request's signature holds from {created} to {expires} (unix seconds), and it is "
+        "{time}. It must hold now, and for {limit} seconds at most: sign again, or set the clock.",
+        "请求的签名有效期为 {created} 至 {expires}（Unix 秒），现在是 {time}。签名须在当前有效，"
+        "且有效期不超过 {limit} 秒：请重新签名或校准时钟。",
+    ),
+    "request-signature-ledger": (
+        "The request's signature was made for another ledger.",
+        "该请求的签名是为另一账本所作。",
+    ),
+    "request-signature-invalid": (
+        "The request's signature is not by a key that a participant {participant!r} has now.",
+        "该请求的签名并非出自参与方 {participant!r} 当前的密钥。",
+    ),
+    "request-signature-digest": (
+        "The request's Content-Digest is not that of its body.",
+        "请求的 Content-Digest 与其内容不符。",
+    ),
+    "token-malformed": (
+        "The access token cannot be read: {reason}.",
+        "无法读取访问令牌：{reason}。",
+    ),
+    "token-expired": (
+        "The access token expired at {expires} (unix seconds), and it is {time}.",
+        "访问令牌已于 {expires}（Unix 秒）失效，现在是 {time}。",
+    ),
+    "token-too-long": (
+        "The access token expires at {expires} (unix seconds), more than {limit} seconds from now.",
+        "访问令牌的失效时间 {expires}（Unix 秒）距现在超过 {limit} 秒。",
+    ),
+    "token-other-reader": (
+        "The access token is for {reader}, who must sign the request.",
+        "该访问令牌仅供 {reader} 使用，且须由其签署请求。",
+    ),
+    "token-missing": (
+        "This is opened by an access token of the platform, in the field Authorization.",
+        "此内容须凭平台的访问令牌打开，置于 Authorization 字段。",
+    ),
+    "token-without-subjects": (
+        "The access token names no pseudonyms, and so opens no book.",
+        "该访问令牌未载明假名，因此不能打开任何账簿。",
+    ),
+    # --- SCRAPI (api/service/routes/scitt.py) ---
+    "submission-elsewhere": (
+        "A submission comes with its activities: send both to {path}.",
+        "提交须连同其活动一并发送：请发送至 {path}。",
+    ),
+    "registration-failed": (
+        "The statement {id} was refused and is not in the log: {reason}",
+        "声明 {id} 已被拒绝，不在日志中：{reason}",
+    ),
+    "log-key-unknown": (
+        "The log never had a key with the kid {kid!r}.",
+        "日志从未有过 kid 为 {kid!r} 的密钥。",
     ),
     # --- commands (api/) ---
     # Errors.
@@ -1411,6 +1871,60 @@ TEXTS: dict[str, tuple[str, str]] = {
     "database-unreadable": (
         "The ledger's database cannot be used: {reason}.",
         "账本数据库无法使用：{reason}。",
+    ),
+    "database-not-empty": (
+        "There is something in the database already: restore into an empty one.",
+        "数据库中已有内容：请恢复到空数据库。",
+    ),
+    "folder-not-empty": (
+        "There is something in {path} already: name a folder that is new or empty.",
+        "{path} 中已有内容：请指定新的或空的文件夹。",
+    ),
+    "backup-missing": (
+        "There is no complete backup in {path}: it has no backup.json.",
+        "{path} 中没有完整的备份：缺少 backup.json。",
+    ),
+    "backup-format": (
+        "The backup is of format {found}, which this program does not know: use a newer one.",
+        "备份格式为 {found}，本程序不认识：请使用较新的程序。",
+    ),
+    "backup-differs": (
+        "The backup is damaged: {what} is not what it should be. Nothing was restored.",
+        "备份已损坏：{what} 与应有内容不符。未恢复任何内容。",
+    ),
+    "database-role-unknown": (
+        "The database has no role {role}: create it first.",
+        "数据库中没有角色 {role}：请先创建。",
+    ),
+    "database-needs-postgresql": (
+        "Only PostgreSQL has roles, and this ledger is in {found}.",
+        "只有 PostgreSQL 有角色，而此账本使用 {found}。",
+    ),
+    "backup-done": (
+        "Backed up block {height}, log size {size}, to {path}.",
+        "已备份至 {path}：第 {height} 块，日志大小 {size}。",
+    ),
+    "restore-done": (
+        "Restored block {height}, log size {size}, and checked it. Before it seals again, make "
+        "sure that nobody has seen a later checkpoint of this ledger.",
+        "已恢复并核对：第 {height} 块，日志大小 {size}。"
+        "再次封印之前，请确认无人见过此账本更新的检查点。",
+    ),
+    "database-upgraded": (
+        "The database's tables are of version {version}.",
+        "数据库表的版本为 {version}。",
+    ),
+    "database-granted": (
+        "The role {role} may now run the service: it enters and reads, and changes nothing of the "
+        "log.",
+        "角色 {role} 现可运行服务：可写入和读取，但不能更改日志。",
+    ),
+    "database-version": (
+        "The database's tables are of version {found}; this program needs {known}. Whoever owns "
+        "them brings them up to date with `tally database upgrade`; if they are newer, use the "
+        "newer program.",
+        "数据库表的版本为 {found}，本程序需要 {known}。请由表的所有者执行 "
+        "`tally database upgrade` 升级；若版本更新，请使用较新的程序。",
     ),
     "statement-waits": (
         "The statement {id} still waits for a block.",
@@ -1566,6 +2080,20 @@ TEXTS: dict[str, tuple[str, str]] = {
         "log.",
         "见证策略已发布：{count} 个审计方中的 {quorum} 个；见日志第 {index} 条。",
     ),
+    "pseudonym-key-made": (
+        "The key of pseudonyms from {day} is in {path}; its public part is {key}. It stands in the "
+        "ledger once it is published.",
+        "自 {day} 起的假名密钥已写入 {path}；其公钥为 {key}。公布后方记入账本。",
+    ),
+    "pseudonym-key-published": (
+        "The key of pseudonyms from {day} is published, by entry {index} of the log.",
+        "自 {day} 起的假名密钥已公布，见日志第 {index} 条。",
+    ),
+    "pseudonyms-rules": (
+        "Keys of pseudonyms are known from version {needed} of the rules, and version {version} is "
+        "in force: publish the later one first.",
+        "假名密钥自规则第 {needed} 版起支持，现行为第 {version} 版；请先公布新版规则。",
+    ),
     "rules-published": (
         "Version {version} of the rules is in force from the next entry, by entry {index} of the "
         "log.",
@@ -1612,6 +2140,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "history-threshold": (
         "{governors} governors must approve",
         "须 {governors} 名治理方批准",
+    ),
+    "history-pseudonym-key": (
+        "the key {key} makes pseudonyms from {day}",
+        "自 {day} 起以密钥 {key} 生成假名",
     ),
     "history-enacted": ("enacted", "已生效"),
     "history-waiting": ("waits", "等待中"),
@@ -1937,6 +2469,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "label-methodologies": ("methodologies", "方法学"),
     "label-open-from": ("open from", "开放起始日"),
     "label-origin": ("log", "日志"),
+    "label-epochs": ("keys of pseudonyms", "假名密钥"),
     "label-participant": ("participant", "参与方"),
     "label-participants": ("participants", "参与方"),
     "label-platform": ("platform", "平台"),

@@ -7,6 +7,7 @@
     │   └── Conflict            it contradicts what the ledger already holds
     ├── VerificationError       a proof, a signature or a file does not show what it should
     ├── Unreadable              a file or a source could not be read at all
+    ├── Busy                    it cannot be done now; the same may be asked again later
     ├── Usage                   a command was called in a way that it cannot carry out
     └── Fault                   an invariant of the ledger broke: it stops rather than go on wrong
 
@@ -63,6 +64,14 @@ class VerificationError(TallyError):
 
 class Unreadable(TallyError):
     """A file or a source could not be read at all."""
+
+
+class Busy(TallyError):
+    """It cannot be done now; the same may be asked again in ``retry_after`` seconds."""
+
+    def __init__(self, code: str, /, *, retry_after: int, **details: object) -> None:
+        super().__init__(code, retry_after=retry_after, **details)
+        self.retry_after = retry_after
 
 
 class Usage(TallyError):

@@ -68,10 +68,25 @@ def from_seed(seed: bytes) -> KeySigner:
 
 def save(signer: KeySigner, path: Path | str, passphrase: bytes) -> None:
     """Write the key to a new file at ``path``; raises `Usage` if it cannot."""
+    write_private(signer.private, path, passphrase)
+
+
+def load(path: Path | str, passphrase: bytes) -> KeySigner:
+    """Read the key at ``path``; raises `Unreadable` as `read_private` does, and if it is of no
+    known suite."""
+    private = read_private(path, passphrase)
+    try:
+        return KeySigner(suites.by_private(private), private)
+    except Malformed:
+        raise Unreadable("key-file-unreadable", path=path, reason="PKCS#8") from None
+
+
+def write_private(private: Any, path: Path | str, passphrase: bytes) -> None:
+    """Write a private key of `cryptography` to a new file; raises `Usage` if it cannot."""
     if not passphrase:
         raise Usage("key-passphrase-empty")
     try:
-        pem: bytes = signer.private.private_bytes(
+        pem: bytes = private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.BestAvailableEncryption(passphrase),
@@ -90,11 +105,11 @@ def save(signer: KeySigner, path: Path | str, passphrase: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def load(path: Path | str, passphrase: bytes) -> KeySigner:
-    """Read the key at ``path``.
+def read_private(path: Path | str, passphrase: bytes) -> Any:
+    """Read a private key of `cryptography`.
 
-    Raises `Unreadable`: "key-file-unreadable" if it is not there or holds no encrypted key of a
-    known suite, "key-passphrase-wrong" if the passphrase does not open it.
+    Raises `Unreadable`: "key-file-unreadable" if it is not there or holds no encrypted key,
+    "key-passphrase-wrong" if the passphrase does not open it.
     """
     try:
         with open(path, "rb") as file:
@@ -106,12 +121,11 @@ def load(path: Path | str, passphrase: bytes) -> KeySigner:
     if not passphrase:
         raise Unreadable("key-passphrase-wrong", path=path)
     try:
-        private = serialization.load_pem_private_key(pem, passphrase)
-        return KeySigner(suites.by_private(private), private)
+        return serialization.load_pem_private_key(pem, passphrase)
     except ValueError as error:
         # Only this one of the library's reasons can be told apart, and only by its words.
         if "password" in str(error).lower():
             raise Unreadable("key-passphrase-wrong", path=path) from None
         raise Unreadable("key-file-unreadable", path=path, reason="PKCS#8") from None
-    except (UnsupportedAlgorithm, Malformed):
+    except UnsupportedAlgorithm:
         raise Unreadable("key-file-unreadable", path=path, reason="PKCS#8") from None

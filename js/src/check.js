@@ -53,7 +53,7 @@ import { parseScenario } from './scenarios.js';
 
 const OFFSET_MAX = 50_400n;
 const COUNT_MAX = 65_536n;
-const RULES_VERSIONS = [1n, 2n];
+const RULES_VERSIONS = [1n, 2n, 3n];
 const YEAR_10000 = 253_402_300_800n;
 
 /**

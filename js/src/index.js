@@ -17,7 +17,7 @@ export { dumpJson } from './json.js';
 export { checkConsistency, checkInclusion, leafHash, treeRoot } from './merkle.js';
 export { NoteKey, parseCheckpoint, parseNote, signNote, signedBy } from './notes.js';
 export { Policy } from './policy.js';
-export { normalise, pseudonym } from './pseudonyms.js';
+export { normalise, pseudonym, pseudonymMessage, pseudonymOf } from './pseudonyms.js';
 export { checkReceipt } from './receipts.js';
 export { checkFree, checkHeld, readFree, readHeld, registerRoot } from './register.js';
 export { Statement } from './statements.js';

@@ -1,5 +1,5 @@
 /**
- * Pseudonyms (specification, sections 4 and 10): how identifiers of people, vehicles and tickets
+ * Pseudonyms (specification, sections 4, 10 and 38): how identifiers of people, vehicles and tickets
  * enter, and the one spelling that they have before.
  */
 
@@ -38,7 +38,27 @@ export function normalise(normaliser, identifier) {
 }
 
 /**
- * The pseudonym of an identifier of a class, 32 hexadecimal digits.
+ * What the pseudonym of an identifier is computed from: the input of the oblivious function
+ * (section 38), which an implementation of RFC 9497 blinds and finalizes.
+ *
+ * @param {string} className
+ * @param {string} identifier in its one spelling
+ */
+export function pseudonymMessage(className, identifier) {
+  return concat('tally/pseudonym/v1\n', dumpCbor([className, checkText(identifier)]));
+}
+
+/**
+ * The pseudonym that the output of the oblivious function begins with.
+ *
+ * @param {Uint8Array} output
+ */
+export function pseudonymOf(output) {
+  return toHex(output.subarray(0, 16));
+}
+
+/**
+ * The pseudonym of an identifier of a class by the keyed hash, 32 hexadecimal digits.
  *
  * @param {Uint8Array} secret
  * @param {string} className
@@ -47,6 +67,6 @@ export function normalise(normaliser, identifier) {
 export async function pseudonym(secret, className, identifier) {
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };
   const key = await crypto.subtle.importKey('raw', concat(secret), algorithm, false, ['sign']);
-  const message = concat('tally/pseudonym/v1\n', dumpCbor([className, checkText(identifier)]));
-  return toHex(new Uint8Array(await crypto.subtle.sign('HMAC', key, message)).subarray(0, 16));
+  const message = pseudonymMessage(className, identifier);
+  return pseudonymOf(new Uint8Array(await crypto.subtle.sign('HMAC', key, message)));
 }

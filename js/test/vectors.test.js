@@ -22,7 +22,7 @@ import { checkConsistency, checkInclusion, leafHash, treeRoot } from '../src/mer
 import { Methodology } from '../src/methodologies.js';
 import { NoteKey, parseCheckpoint, parseNote, signNote, signedBy } from '../src/notes.js';
 import { Policy } from '../src/policy.js';
-import { normalise, pseudonym } from '../src/pseudonyms.js';
+import { normalise, pseudonym, pseudonymMessage, pseudonymOf } from '../src/pseudonyms.js';
 import { checkReceipt } from '../src/receipts.js';
 import { parseReduction, reductionHolder } from '../src/reductions.js';
 import { checkFree, checkHeld, readFree, readHeld, registerRoot } from '../src/register.js';
@@ -228,6 +228,14 @@ const TRIED = {
       const { normaliser } = parts.find(({ grammar }) => grammar === 'pseudonym');
       const normalised = normalise(normaliser, identifier);
       return { normalised, pseudonym: await pseudonym(bytes(secret), name, normalised) };
+    },
+    // The function itself is that of a package of RFC 9497.
+    oblivious: ({ class: name, written: identifier, output }, given) => {
+      const { parts } = classesOf(given).named(name);
+      const { normaliser } = parts.find(({ grammar }) => grammar === 'pseudonym');
+      const normalised = normalise(normaliser, identifier);
+      const message = toHex(pseudonymMessage(name, normalised));
+      return { normalised, message, pseudonym: pseudonymOf(bytes(output)) };
     },
     holders: async ({ kind, content }) => ({ holder: toHex(await holderOf(kind, bytes(content))) }),
   },

@@ -45,7 +45,7 @@ def test_the_default_registry() -> None:
     read = Classes(DOCUMENT, EAST)
     assert read.document == DOCUMENT
     assert read.issuers == {}
-    assert [item.number for item in read.all] == list(range(1, 22))
+    assert [item.number for item in read.all] == list(range(1, 23))
     expected = {
         "traveller": ("seconds", True, "reduction"),
         "vehicle": ("seconds", True, "reduction"),
@@ -68,6 +68,7 @@ def test_the_default_registry() -> None:
         "policy": ("index", False, "policy"),
         "rules": ("index", False, "rules"),
         "classes": ("index", False, "classes"),
+        "pseudonyms": ("days", False, "pseudonym-key"),
     }
     found = {item.name: (item.axis, item.dated, item.claimed_by) for item in read.all}
     assert found == expected
@@ -352,7 +353,7 @@ def test_a_span_that_is_allowed(line: bytes, start: int, end: int) -> None:
         ("span-class", SERIAL_LINE, 0, FOREVER + 1),
         ("span-day", make_line(12, ["registry", "A-1"], 1), 0, 9),
         ("span-day", b"\0\1" + TICKET_LINE[2:], 0, FOREVER),
-        ("class-unknown", make_line(22, ["x"]), 0, 9),
+        ("class-unknown", make_line(23, ["x"]), 0, 9),
         ("class-unknown", bytes(24), 0, 9),
     ],
 )

@@ -26,7 +26,7 @@ from chain.proofs import check_held
 from chain.rules import apply
 from chain.sequencer import Sequencer
 from chain.spans import FOREVER, Span, make_holder
-from chain.state import RULES_VERSION, State, rules_holder
+from chain.state import RULES_VERSION, State, epoch_holder, rules_holder
 from keys.errors import NotAllowed, Refusal
 from keys.notes import NoteKey, parse_note, signed_by
 from keys.participants import Role, key_holder, role_holder
@@ -34,6 +34,8 @@ from keys.signer import generate
 from keys.statements import Statement, sign_statement
 from keys.strict import dump_date, dump_json, parse_json
 from keys.suites import PublicKey
+
+pytestmark = pytest.mark.usefixtures("database")
 
 Action = dict[str, Any]
 GOVERNORS = ("governor", "gov-2", "gov-3")
@@ -113,7 +115,7 @@ def facts(state: State) -> tuple[object, ...]:
         versions(state, "methodologies"),
         versions(state, "scenarios"),
         state.classes.document,
-        (state.threshold, state.rules, state.policy and state.policy.document),
+        (state.threshold, state.rules, state.policy and state.policy.document, state.epochs),
     )
 
 
@@ -164,6 +166,9 @@ def expected_spans(state: State, closed: Sequence[Span] = ()) -> set[Span]:
     spans.add(Span(line("rules", []), state.rules_since, FOREVER, rules_holder(state.rules)))
     if state.policy is not None:
         spans.add(Span(line("policy", []), state.policy_since, FOREVER, state.policy.holder))
+    ends = [*(epoch.start for epoch in state.epochs[1:]), FOREVER]
+    for epoch, end in zip(state.epochs, ends, strict=False):
+        spans.add(Span(line("pseudonyms", []), epoch.start, end, epoch_holder(epoch)))
     spans.add(Span(line("books", []), 0, state.closed_until, make_holder("books", b"")))
     return spans
 
@@ -406,7 +411,10 @@ EVERY_ACTION: dict[str, Callable[[City], Action]] = {
     "policy": lambda city: {"action": "policy", "document": policy().decode()},
     "rules": lambda city: to_rules(city.state),
     "threshold": lambda city: threshold(3, 2),
+    "pseudonym-key": lambda city: {"action": "pseudonym-key", "from": "2027-01-01", "key": ELEMENT},
 }
+# The generator of ristretto255 (RFC 9496, section 4).
+ELEMENT = "e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2d76"
 
 
 def withdrawal(name: str, role: str, **more: Any) -> Action:
@@ -416,7 +424,8 @@ def withdrawal(name: str, role: str, **more: Any) -> Action:
 
 @pytest.mark.parametrize("name", EVERY_ACTION)
 def test_two_of_three_are_needed_for_every_action(tmp_path: Path, name: str) -> None:
-    city = council_of(tmp_path, *GOVERNORS[1:], threshold=2, rules=1)
+    rules = 1 if name == "rules" else RULES_VERSION
+    city = council_of(tmp_path, *GOVERNORS[1:], threshold=2, rules=rules)
     # The operator's next key is at hand, so that no restart is needed.
     keys = key("operator"), key("operator/next")
     city.sequencer = Sequencer(city.store, *keys)
@@ -564,7 +573,7 @@ def test_a_version_of_the_rules_is_later_and_known(tmp_path: Path) -> None:
     action = to_rules(city.state)
     assert refused(city, {**action, "consumes": rules_holder(2).hex()}) == "consumes-differs"
     index = city.answer(city.govern(action)).index
-    assert (city.state.rules, city.state.rules_since) == (2, index + 1)
+    assert (city.state.rules, city.state.rules_since) == (RULES_VERSION, index + 1)
     assert refused(city, to_rules(city.state)) == "rules-version"
     first = Span(city.state.classes.line("rules", []), 0, index + 1, rules_holder(1))
     check_register(city, [first])
@@ -586,7 +595,7 @@ def test_each_entry_is_judged_by_the_version_at_its_index(tmp_path: Path) -> Non
     # In one block: the approval that changes the version is judged by rules 1 itself, and so is
     # what stands before it; what stands after it, by rules 2.
     metro = ending(city, "metro-app")
-    change = propose(city, to_rules(city.state))
+    change = propose(city, to_rules(city.state, 2))
     before, after = propose(city, grant("verifier", "auditor")), propose(city, metro)
     approvals = [approve(city, statement) for statement in (before, change, after)]
     city.post(before, change, after, *approvals)

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from support.bundles import ledger, rotation, vkey, world
-from support.city import NOON, TODAY, genesis, key, scenario_document
+from support.city import NOON, OFFSET, TODAY, genesis, key, scenario_document
+from support.oprf import BASE, encode, times
 from support.replay import Replayed
 from support.vectors import units
 from support.vectors.common import Case, Vectors, accepted, refused, span
-from support.vectors.logs import Log, outcome
+from support.vectors.logs import Log, outcome, ride
 
 from chain import merkle
 from chain.blocks import make_checkpoint, make_seal
@@ -26,7 +27,7 @@ from chain.spans import make_holder
 from chain.state import rules_holder
 from keys.participants import Role, key_holder, role_holder
 from keys.statements import Statement
-from keys.strict import dump_date, dump_json, parse_json
+from keys.strict import dump_date, dump_json, parse_date, parse_json
 
 
 @functools.cache
@@ -65,9 +66,23 @@ def governed() -> tuple[Log, list[Entry]]:
         {"action": "withdraw", "participant": "verifier", "role": "verifier",
          "consumes": role_holder("verifier", Role.VERIFIER).hex()},
     )  # fmt: skip
-    log.govern({"action": "rules", "version": 2, "consumes": rules_holder(1).hex()})
-    log.govern({"action": "threshold", "governors": 2, "instead_of": 1})
-    return log, [Entry(statement) for statement in log.statements]
+    log.govern({"action": "rules", "version": 3, "consumes": rules_holder(1).hex()})
+    first, second = (encode(times(number, BASE)) for number in (1, 2))
+    log.govern(
+        {"action": "pseudonym-key", "from": "2027-01-01", "key": first.hex()},
+        {"action": "pseudonym-key", "from": "2028-01-01", "key": second.hex(),
+         "consumes": make_holder("pseudonyms", first).hex()},
+        {"action": "threshold", "governors": 2, "instead_of": 1},
+    )  # fmt: skip
+    # At the end of the year a ride over the border of two epochs, and one after it.
+    midnight = parse_date("2027-01-01") * 86_400 - OFFSET
+    log.seal(midnight - 3600)
+    rides = log.submission([ride("ann", midnight), ride("bob", midnight + 60)])
+    log.take(rides)
+    log.seal(midnight)
+    return log, [
+        rides if statement is rides.statement else Entry(statement) for statement in log.statements
+    ]
 
 
 def log_vectors() -> Vectors:

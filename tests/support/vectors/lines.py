@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from support import oprf
 from support.city import NOON, OFFSET, PSEUDONYMS, TODAY, key
 from support.vectors.common import Case, Vectors, accepted, digits, refused
 from support.vectors.lots import RECORDS, kind_of
@@ -13,7 +14,9 @@ from chain.calendar import Calendar
 from chain.classes import Classes
 from chain.genesis import default_classes, library
 from chain.spans import FOREVER, make_holder, make_line
+from chain.state import epoch_holder
 from keys.participants import key_holder, role_holder
+from keys.pseudonyms import Epoch, message
 from keys.strict import dump_cbor, dump_json
 
 REGISTRY = default_classes(
@@ -35,7 +38,7 @@ def line_vectors() -> Vectors:
     return Vectors(
         "Days at a fixed offset, the registry of classes, lines, spans on them, pseudonyms and "
         "holders.",
-        [4, 9, 10, 11],
+        [4, 9, 10, 11, 38],
         {
             "days": _days(),
             "cuts": _cuts(),
@@ -44,6 +47,7 @@ def line_vectors() -> Vectors:
             "lines": _lines(),
             "allows": _allows(),
             "pseudonyms": _pseudonyms(),
+            "oblivious": _oblivious(),
             "holders": _holders(),
         },
         GIVEN,
@@ -329,6 +333,31 @@ def _pseudonyms() -> list[Case]:
     return made
 
 
+def _oblivious() -> list[Case]:
+    made = []
+    for number, (of, identifier) in enumerate(
+        [("traveller", "110101 19900307 123x"), ("vehicle", "京Ａ·12345"), ("ticket", "T 1")]
+    ):
+        seed, normalised = bytes([number + 1]) * 32, normalise(of, identifier)
+        private, data = oprf.derive(seed, b"tally/pseudonyms/v1"), message(of, normalised)
+        [evaluated] = oprf.evaluate(private, [oprf.blind(data, 1)])
+        output = oprf.output(data, 1, evaluated)
+        made.append(
+            accepted(
+                f"oblivious pseudonym of {of} {identifier!r}",
+                seed=seed,
+                **{"class": of},
+                written=identifier,
+                normalised=normalised,
+                message=data,
+                public=oprf.public(private),
+                output=output,
+                pseudonym=output[:16],
+            )
+        )
+    return made
+
+
 def _holders() -> list[Case]:
     public = key("metro-app").public
     document = library()["bus-ride-by-code"]
@@ -343,6 +372,7 @@ def _holders() -> list[Case]:
         ("policy", b"{}", make_holder("policy", b"{}")),
         ("rules", (1).to_bytes(8, "big"), make_holder("rules", (1).to_bytes(8, "big"))),
         ("books", b"", make_holder("books", b"")),
+        ("pseudonyms", bytes(range(32)), epoch_holder(Epoch(0, bytes(range(32))))),
     ]
     made = {kind_of(record): record for record in RECORDS.values()}
     contents += [(kind, content_of(record), record.holder) for kind, record in made.items()]
