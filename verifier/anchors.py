@@ -250,6 +250,13 @@ def claimed_spans(
         yield Span(claim.line, seat, seat + 1, reduction.holder)
 
 
+def days_of(reduction: Reduction, classes: Classes) -> list[int]:
+    """The days on which a reduction lies: it is final when their books are closed."""
+    of = classes.by_number
+    spans = [claim.day for claim in reduction.claims if of[claim.line[2]].axis == "seconds"]
+    return [reduction.day, *spans]
+
+
 def date(day: int) -> str:
     """A day, or the last that has a date."""
     return dump_date(min(day, 65_535))

@@ -44,7 +44,7 @@ FORMAT = "tally-bundle/1"
 BUNDLE_BYTES_MAX = 16_777_216
 BUNDLE_DEPTH_MAX = 8
 FILE_BYTES_MAX = 268_435_456
-"""Of a file of a lot, which holds all its reductions."""
+"""Of a file of a lot, or of a book, which hold many reductions."""
 
 ANCHORS: FieldTypes = {
     "format": str,

@@ -10,39 +10,30 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from chain.certifications import CERTIFYING, Certification, certified, exclusion_list, read_lot
 from chain.issuances import Issuance, issued
 from chain.lots import Lot, LotEntry, check_lot
-from chain.merkle import leaf_hash, verify_consistency, verify_cover
-from chain.methodologies import Methodology
+from chain.merkle import verify_consistency
 from chain.policies import WitnessPolicy
 from chain.proofs import Held, check_held_many
-from chain.reductions import Reduction, total_grams
+from chain.reductions import Reduction
 from chain.rules import seal_body
-from chain.scenarios import Scenario
-from chain.spans import FOREVER, HASH_SIZE, Span, make_holder
+from chain.spans import FOREVER, Span, make_holder
 from keys.errors import VerificationError
 from keys.notes import parse_checkpoint
 from keys.participants import Role
-from keys.strict import dump_date, parse_hex
-from verifier.anchors import Anchor, InHand, claimed_spans, utc
-from verifier.bundles import read_submission
-from verifier.certificates import Certificate, Submission
+from keys.strict import dump_date
+from verifier.anchors import InHand, utc
+from verifier.certificates import Certificate
+from verifier.excerpts import ExcerptChecker
 from verifier.policy import NONE, Policy
 from verifier.reports import VALID, Report, demand
 from verifier.sampling import TRIES, cosigners, draw, found_share, make_seed, percent
 
 
-class Rule(NamedTuple):
-    """What was in force on a day: the scenario's definition and its methodology."""
-
-    scenario: Scenario
-    methodology: Methodology
-
-
-class Checker(Anchor):
+class Checker(ExcerptChecker):
     """The checks of one certificate; each step may rely on those before it."""
 
     record: Issuance
@@ -53,7 +44,6 @@ class Checker(Anchor):
     def __init__(self, certificate: Certificate, policy: Policy, report: Report) -> None:
         super().__init__(certificate, policy, report)
         self.file = certificate
-        self._rules: dict[int, Rule] = {}
 
     def run(self, hand: InHand) -> None:
         """All checks, and the verdict."""
@@ -126,28 +116,19 @@ class Checker(Anchor):
 
     def _definitions(self) -> None:
         """The scenario's definitions and its methodologies were in force when they say."""
-        line = self.classes.line
         with self._step("definitions") as details:
-            self._scenarios: list[tuple[Held, Scenario]] = []
-            for document in self.file.scenarios:
-                scenario = Scenario(document.data)
+            self._define(self.file.scenarios, self.file.methodologies)
+            for _, scenario in self.scenarios:
                 demand(
                     scenario.id == self.record.scenario,
                     "platform-not-admitted",
                     scenario=scenario.id,
                     platform=self.record.platform,
                 )
-                self._held(document.held, line("scenario", [scenario.id]), scenario.holder)
-                self._scenarios.append((document.held, scenario))
             issuer = self.file.issuance.statement.issuer
-            named = any(scenario.authority == issuer for _, scenario in self._scenarios)
+            named = any(scenario.authority == issuer for _, scenario in self.scenarios)
             demand(named, "authority-not-named", authority=issuer, scenario=self.record.scenario)
-            self._methodologies: list[tuple[Held, Methodology]] = []
-            for document in self.file.methodologies:
-                rule = Methodology(document.data, self.classes)
-                self._held(document.held, line("methodology", [rule.id]), rule.holder)
-                self._methodologies.append((document.held, rule))
-            versions = [f"{rule.id} {rule.version}" for _, rule in self._methodologies]
+            versions = [f"{rule.id} {rule.version}" for _, rule in self.methodologies]
             details.update({"scenario": self.record.scenario, "versions": ", ".join(versions)})
             self.facts["methodologies"] = [
                 {
@@ -157,22 +138,8 @@ class Checker(Anchor):
                     "source": dict(rule.source),
                     "from": dump_date(held.span.start),
                 }
-                for held, rule in self._methodologies
+                for held, rule in self.methodologies
             ]
-
-    def _rule(self, day: int) -> Rule:
-        """What was in force on a day, for the platform."""
-        if day not in self._rules:
-            scenario = _covering(self._scenarios, day, "scenario")
-            demand(
-                self.record.platform in scenario.platforms,
-                "platform-not-admitted",
-                scenario=scenario.id,
-                platform=self.record.platform,
-            )
-            versions = [v for v in self._methodologies if v[1].id == scenario.methodology]
-            self._rules[day] = Rule(scenario, _covering(versions, day, "methodology"))
-        return self._rules[day]
 
     def _certification(self) -> None:
         """The verifier's statement stands, and is the one that the issuance is from."""
@@ -359,69 +326,21 @@ class Checker(Anchor):
 
     def _recorded(self) -> list[Reduction]:
         """The reductions shown: each in a submission of the platform, and holding its claims."""
-        sample, head = self.file.sample, self.signed.checkpoint
-        platform = self.record.platform
-        for signer in sample.platform:
-            self._right(platform, Role.PLATFORM, signer)
-        entries = {one.index: leaf_hash(one.statement.data) for one in sample.submissions}
-        demand(len(entries) == len(sample.submissions), "sample-twice")
-        verify_cover(entries, head.size, sample.log, head.root)
+        sample, of = self.file.sample, self.record
         found: list[Reduction] = []
-        spans: list[Span] = []
-        for submission in sample.submissions:
-            for placed, reduction in zip(
-                submission.reductions, self._submitted(submission), strict=True
-            ):
-                seats = iter(placed.seats)
-                spans += claimed_spans(self._rule(reduction.day).methodology, reduction, seats)
-                demand(next(seats, None) is None, "claims-incomplete")
-                found.append(reduction)
-        check_held_many(self.root, spans, sample.claims, self.classes.allows)
-        return found
-
-    def _submitted(self, submission: Submission) -> list[Reduction]:
-        """The reductions of a submission, which is by the platform and of the scenario."""
-        statement, index = submission.statement, submission.index
-        of, scenario = self.record.platform, self.record.scenario
-        demand(
-            statement.kind == "submission" and statement.issuer == of,
-            "submission-mixed",
-            platform=of,
-            scenario=scenario,
-        )
-        signer = next(
-            (
-                one
-                for one in self.file.sample.platform
-                if all(
-                    held.span.start <= index < held.span.end
-                    for held in (one.key_held, one.role_held)
-                )
-            ),
-            None,
-        )
-        if signer is None:
-            raise VerificationError("not-in-force", what="key", point=index)
-        self._signature(statement, signer)
-        body = read_submission(statement)
-        reductions = [Reduction.parse(placed.data) for placed in submission.reductions]
-        leaves = {
-            placed.position: reduction.leaf
-            for placed, reduction in zip(submission.reductions, reductions, strict=True)
-        }
-        demand(len(leaves) == len(reductions), "sample-twice")
-        verify_cover(leaves, body["count"], submission.cover, parse_hex(body["root"], HASH_SIZE))
-        for reduction in reductions:
+        bodies = self._submissions(sample, of.platform)
+        for submission, body in zip(sample.submissions, bodies, strict=True):
             demand(
-                (reduction.platform, reduction.scenario, body["scenario"])
-                == (of, scenario, scenario),
+                body["scenario"] == of.scenario,
                 "submission-mixed",
-                platform=of,
-                scenario=scenario,
+                platform=of.platform,
+                scenario=of.scenario,
             )
-        grams = total_grams(reductions)
-        demand(grams <= body["grams"], "submission-grams", stated=body["grams"], given=grams)
-        return reductions
+            reductions = [Reduction.parse(placed.data) for placed in submission.reductions]
+            self._placed(submission, body, reductions)
+            found += reductions
+        self._claims(sample, found)
+        return found
 
     def _in_lots(self, drawn: Sequence[Reduction]) -> list[Sequence[tuple[int, LotEntry]]]:
         """For each lot, what is shown of it: where its grams begin, and its entry, in order."""
@@ -464,10 +383,3 @@ class Checker(Anchor):
 
 def _start(shown: tuple[int, LotEntry]) -> int:
     return shown[0]
-
-
-def _covering(versions: Sequence[tuple[Held, Any]], day: int, what: str) -> Any:
-    for held, document in versions:
-        if held.span.start <= day < held.span.end:
-            return document
-    raise VerificationError("not-in-force", what=what, point=day)

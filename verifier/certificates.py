@@ -32,17 +32,12 @@ A JSON document like a bundle (`verifier.bundles`), of which it has ``checkpoint
     sample         as follows
 
     draws          how many offsets are drawn, over the certification's lots in their order
-    platform       [signer, …]: the keys of the platform, with its role
-    submissions    [{"index", "data", "reductions", "cover"}, …]: the submissions in which the
-                   reductions drawn are, by their index.  ``data``: base64.  ``reductions``:
-                   [[position, data (base64), [seat, …]], …], a seat for each claim on a cap.
-                   ``cover`` (base64 of hashes side by side): of these positions in the tree of the
-                   submission (`chain.merkle`)
-    log            the cover (base64) of the submissions in the log, under ``checkpoint``
+    platform, submissions, log, claims
+                   an excerpt (`verifier.excerpts`): the keys of the platform, and the reductions
+                   that were drawn
     lots           for each lot of the certification null, if nothing of it is shown, or
                    {"excluded", "proof"}: [[leaf hash, grams], …] of the certification's exclusions
                    in it, and the multiproof (base64) of these and of the reductions drawn
-    claims         multiproof (base64) of the spans that these hold
 
 Draws that fall on an exclusion do not count.
 """
@@ -53,12 +48,10 @@ from typing import Any, NamedTuple
 
 from chain.holdings import Holding, Units
 from chain.lots import LotEntry
-from chain.merkle import split_hashes
 from chain.proofs import Held
-from chain.spans import FOREVER, HASH_SIZE
+from chain.spans import HASH_SIZE
 from keys.errors import Malformed
 from keys.notes import Note, parse_note
-from keys.statements import Statement, parse_statement
 from keys.strict import FieldTypes, fields, parse_base64, parse_hex
 from verifier.bundles import (
     ANCHORS,
@@ -71,6 +64,7 @@ from verifier.bundles import (
     read_path,
     read_signer,
 )
+from verifier.excerpts import Excerpt, are_numbers, read_hashes, read_shown
 from verifier.sampling import SAMPLES_MAX
 
 FORMAT = "tally-certificate/1"
@@ -115,24 +109,6 @@ class Block:
     consistency: tuple[bytes, ...]
 
 
-class Placed(NamedTuple):
-    """A reduction in its submission, and the seats that it holds on caps."""
-
-    position: int
-    data: bytes
-    seats: Sequence[int]
-
-
-@dataclass(frozen=True)
-class Submission:
-    """A submission with those of its reductions that were drawn."""
-
-    index: int
-    statement: Statement
-    reductions: Sequence[Placed]
-    cover: tuple[bytes, ...]
-
-
 class LotProof(NamedTuple):
     """What is shown of a lot: exclusions in it, and the proof of these and of what was drawn."""
 
@@ -141,15 +117,11 @@ class LotProof(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sample:
+class Sample(Excerpt):
     """The sample, read."""
 
     draws: int
-    platform: Sequence[Signer]
-    submissions: Sequence[Submission]
-    log: tuple[bytes, ...]
     lots: Sequence[LotProof | None]
-    claims: bytes
 
 
 @dataclass(frozen=True)
@@ -222,33 +194,12 @@ def _read_sample(value: object) -> Sample:
     if not 1 <= given["draws"] <= SAMPLES_MAX:
         raise Malformed("sample-draws", most=SAMPLES_MAX)
     return Sample(
-        given["draws"],
-        [read_signer(item) for item in given["platform"]],
-        [_read_submission(item) for item in given["submissions"]],
-        _read_hashes(given["log"]),
-        [None if item is None else _read_lot(item) for item in given["lots"]],
-        parse_base64(given["claims"]),
-    )
-
-
-def _read_submission(value: object) -> Submission:
-    given = fields(
-        value, "submission", {"index": int, "data": str, "reductions": list, "cover": str}
-    )
-    return Submission(
-        given["index"],
-        parse_statement(parse_base64(given["data"])),
-        [_read_placed(item) for item in given["reductions"]],
-        _read_hashes(given["cover"]),
-    )
-
-
-def _read_placed(item: object) -> Placed:
-    match item:
-        case [int(position), str(data), list(seats)] if _are_numbers(position, *seats):
-            return Placed(position, parse_base64(data), seats)
-    raise Malformed(
-        "field-type", where="submission", field="reductions", expected="[position, data, [seat, …]]"
+        signers=[read_signer(item) for item in given["platform"]],
+        submissions=[read_shown(item, parse_base64) for item in given["submissions"]],
+        log=read_hashes(given["log"]),
+        claims=parse_base64(given["claims"]),
+        draws=given["draws"],
+        lots=[None if item is None else _read_lot(item) for item in given["lots"]],
     )
 
 
@@ -259,14 +210,6 @@ def _read_lot(value: object) -> LotProof:
 
 def _read_entry(item: object) -> LotEntry:
     match item:
-        case [str(leaf), int(grams)] if _are_numbers(grams):
+        case [str(leaf), int(grams)] if are_numbers(grams):
             return parse_hex(leaf, HASH_SIZE), grams
     raise Malformed("field-type", where="lot", field="excluded", expected="[leaf hash, grams]")
-
-
-def _are_numbers(*values: object) -> bool:
-    return all(type(value) is int and 0 <= value < FOREVER for value in values)
-
-
-def _read_hashes(text: str) -> tuple[bytes, ...]:
-    return split_hashes(parse_base64(text))

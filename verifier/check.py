@@ -3,10 +3,10 @@
 `check_file` never raises: whatever is wrong with a file ends as the check that failed, and the
 verdict "invalid".  The checks stand in the order in which trust is built: those of
 `verifier.anchors`, then here those of a bundle; `verifier.certificate_checks` has a certificate's,
-`verifier.lots` those of a lot.
+`verifier.lots` those of a lot, `verifier.books` those of a book.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -20,8 +20,8 @@ from chain.spans import make_holder
 from keys.errors import Malformed, TallyError, VerificationError
 from keys.participants import Role
 from keys.strict import parse_hex
-from verifier import certificate_checks, certificates, lots
-from verifier.anchors import Anchor, InHand, date
+from verifier import books, certificate_checks, certificates, lots
+from verifier.anchors import Anchor, InHand, date, days_of
 from verifier.bundles import (
     BUNDLE_BYTES_MAX,
     FILE_BYTES_MAX,
@@ -41,7 +41,8 @@ NOTHING = InHand()
 
 
 def check_file(data: bytes, policy: Policy, hand: InHand = NOTHING) -> Report:
-    """Check a bundle, a certificate or a lot against a trust policy; see the module's text."""
+    """Check a bundle, a certificate, a lot or a book against a trust policy; see the module's
+    text."""
     report = Report()
     # Whatever fails is in the report, as the step that failed.
     with suppress(TallyError):
@@ -82,7 +83,7 @@ class _Checker(Anchor):
             until = self._closed(details)
             return bool(self.days) and max(self.days) < until
 
-    days: tuple[int, ...] = ()
+    days: Sequence[int] = ()
 
     # --- a submission ---
 
@@ -201,14 +202,7 @@ class _Checker(Anchor):
                 self._claim(claim, limit, held, reduction.holder)
             self.facts |= details
         self._activity(rule, reduction)
-        self.days = (
-            reduction.day,
-            *(
-                c.day
-                for c in reduction.claims
-                if self.classes.by_number[c.line[2]].axis == "seconds"
-            ),
-        )
+        self.days = days_of(reduction, self.classes)
 
     def _claim(self, claim: Claim, limit: int | None, held: Held, holder: bytes) -> None:
         self._held(held, claim.line, holder)
@@ -235,11 +229,15 @@ class _Format(NamedTuple):
 
     bytes_max: int
     read: Callable[[dict[str, Any]], Any]
-    checker: Callable[[Any, Policy, Report], _Checker | certificate_checks.Checker | lots.Checker]
+    checker: Callable[
+        [Any, Policy, Report],
+        _Checker | certificate_checks.Checker | lots.Checker | books.Checker,
+    ]
 
 
 _FORMATS = {
     FORMAT: _Format(BUNDLE_BYTES_MAX, read_bundle, _Checker),
     certificates.FORMAT: _Format(BUNDLE_BYTES_MAX, certificates.read, certificate_checks.Checker),
     lots.FORMAT: _Format(FILE_BYTES_MAX, lots.read, lots.Checker),
+    books.FORMAT: _Format(FILE_BYTES_MAX, books.read, books.Checker),
 }

@@ -1,42 +1,59 @@
-"""`tally-verify`: check proofs offline; needs `cryptography` and `cbor2` alone.
+"""`tally-verify`: check proofs offline, audit a ledger; needs `cryptography` and `cbor2` alone.
 
     tally-verify check FILE --policy POLICY [--newer CHECKPOINT] [--nonce HEX]
                  [--html PAGE] [--json] [--lang en|zh]
     tally-verify sample FILE [--json] [--lang en|zh]
+    tally-verify audit SOURCE --policy POLICY [--state DIR] [--activities] [--evidence FILE]
+                 [--json] [--lang en|zh]
 
-FILE is a bundle, a certificate or a lot.  ``--newer`` names a checkpoint in hand, which an older
-file fails against; ``--nonce`` is what an exchange gave for an offer.  ``--html`` writes the report
-on a certificate as a page to print; for the QR code on it, and for nothing else, `segno` is needed.
+FILE is a bundle, a certificate, a lot or a book.  ``--newer`` names a checkpoint in hand, which an
+older file fails against; ``--nonce`` is what an exchange gave for an offer.  ``--html`` writes the
+report on a certificate as a page to print; for the QR code on it, and for nothing else, `segno` is
+needed.
 
 The second reads a sample of lots (`verifier.samples`), and lists what was drawn.
 
-Exit status: 0 valid (also while provisional), 1 invalid or not yet witnessed, 2 wrong usage,
-3 a file cannot be read.
+The third replays a ledger (`verifier.audit`); SOURCE is its folder, or a URL that serves it.  With
+``--state`` it keeps what it has found in a folder of its own, and goes on from there the next time;
+``--activities`` computes each reduction again from its activity.  What is wrong is written to
+``--evidence``.
+
+Exit status: 0 valid (also while provisional) or passed, 1 invalid, not yet witnessed or failed,
+2 wrong usage, 3 a file, a source or a state cannot be read.
 """
 
 import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import closing, nullcontext
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from chain.records import NONCE_SIZE
 from keys.catalogue import LANGUAGES, text
-from keys.errors import Malformed, TallyError, Unreadable, Usage, VerificationError
+from keys.errors import Fault, Malformed, TallyError, Unreadable, Usage, VerificationError
 from keys.notes import NOTE_BYTES_MAX, parse_note
 from keys.strict import parse_hex
 from verifier.anchors import InHand
+from verifier.audit import Audit, AuditReport, Progress
+from verifier.audit_state import AuditState
 from verifier.bundles import FILE_BYTES_MAX
 from verifier.check import check_file
 from verifier.page import render
 from verifier.policy import POLICY_BYTES_MAX, parse_policy
 from verifier.reports import PROVISIONAL, VALID, Report
 from verifier.samples import SAMPLE_BYTES_MAX, read_sample
+from verifier.sources import open_source
 
 EXIT_VALID, EXIT_INVALID, EXIT_USAGE, EXIT_UNREADABLE = 0, 1, 2, 3
+_METER_SECONDS = 0.5
+_CLEAR = "\r\x1b[K"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     if given.command == "sample":
         return _sample(given)
+    if given.command == "audit":
+        return _audit(given)
     try:
         policy = parse_policy(_read(given.policy, POLICY_BYTES_MAX))
         newer = parse_note(_read(given.newer, NOTE_BYTES_MAX)) if given.newer else None
@@ -68,14 +87,29 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="check a file against a trust policy")
-    check.add_argument("file", metavar="FILE", help="a bundle, a certificate or a lot")
+    check.add_argument("file", metavar="FILE", help="a bundle, a certificate, a lot or a book")
     check.add_argument("--policy", required=True, help="the trust policy (C2SP tlog-policy)")
     check.add_argument("--newer", metavar="CHECKPOINT", help="a checkpoint in hand of the same log")
     check.add_argument("--nonce", metavar="HEX", help="the nonce that you gave for the offer")
     check.add_argument("--html", metavar="PAGE", help="write a certificate's report as a page")
     sample = commands.add_parser("sample", help="read a sample of lots, drawn for a verifier")
     sample.add_argument("file", metavar="FILE", help="the sample")
-    for command in (check, sample):
+    audited = commands.add_parser("audit", help="replay a ledger, and say whether it is right")
+    audited.add_argument("source", metavar="SOURCE", help="the ledger's folder, or its URL")
+    audited.add_argument("--policy", required=True, help="the trust policy (C2SP tlog-policy)")
+    audited.add_argument(
+        "--state", metavar="DIR", help="a folder of yours, to go on from the next time"
+    )
+    audited.add_argument(
+        "--activities", action="store_true", help="compute reductions again from their activities"
+    )
+    audited.add_argument(
+        "--evidence",
+        metavar="FILE",
+        default="evidence.json",
+        help="where the evidence of what is wrong goes (default: %(default)s)",
+    )
+    for command in (check, sample, audited):
         command.add_argument("--json", action="store_true", help="print one JSON document")
         command.add_argument(
             "--lang", choices=LANGUAGES, default=_language(), help="language of what is printed"
@@ -102,6 +136,82 @@ def _sample(given: argparse.Namespace) -> int:
     return EXIT_VALID
 
 
+def _audit(given: argparse.Namespace) -> int:
+    """Audit a ledger; the exit status."""
+    meter = _Meter(sys.stderr, given.lang)
+    try:
+        policy = parse_policy(_read(given.policy, POLICY_BYTES_MAX))
+        source = open_source(given.source)
+        with (
+            TemporaryDirectory() if given.state is None else nullcontext(given.state) as folder,
+            closing(AuditState(Path(folder))) as kept,
+            closing(meter),
+        ):
+            report = Audit(source, policy, kept, activities=given.activities).run(meter.show)
+    except (Unreadable, Malformed, Fault) as error:
+        _complain(error, given)
+        return EXIT_UNREADABLE
+    except Usage as error:
+        _complain(error, given)
+        return EXIT_USAGE
+    evidence = report.wrong.evidence if report.wrong is not None else None
+    try:
+        if evidence is not None:
+            _save(given.evidence, _json(evidence))
+    except Usage as error:
+        # The verdict stands all the same.
+        _write(sys.stderr, error.text(given.lang))
+        evidence = None
+    if given.json:
+        _write(sys.stdout, _json(report.as_json()))
+    else:
+        _write(sys.stdout, *_lines(report, given, evidence is not None))
+    return EXIT_VALID if report.wrong is None else EXIT_INVALID
+
+
+def _lines(report: AuditReport, given: argparse.Namespace, is_saved: bool) -> list[str]:
+    """An audit's report in words."""
+    lines = [report.text(given.lang)]
+    if is_saved:
+        lines.append(text("audit-evidence", given.lang, path=given.evidence))
+    if report.wrong is None and given.activities:
+        lines.append(text("audit-activities", given.lang, **report.facts))
+    if report.wrong is None and not report.facts["witnessed"]:
+        lines.append(text("audit-unwitnessed", given.lang))
+    return lines
+
+
+class _Meter:
+    """What shows progress: one line on a terminal, and nothing elsewhere."""
+
+    def __init__(self, stream: TextIO | None, lang: str) -> None:
+        self._stream = stream if stream is not None and stream.isatty() else None
+        self._lang = lang
+        self._began = self._shown = time.monotonic()
+
+    def show(self, at: Progress) -> None:
+        now = time.monotonic()
+        if self._stream is None or now - self._shown < _METER_SECONDS:
+            return
+        self._shown, spent = now, now - self._began
+        left = spent * (at.size - at.entry) / (at.entry - at.first)
+        line = text(
+            "audit-progress",
+            self._lang,
+            entry=at.entry,
+            size=at.size,
+            reductions=at.reductions,
+            rate=round(at.reductions / spent),
+            left=timedelta(seconds=round(left)),
+        )
+        print(f"{_CLEAR}{_encodable(line, self._stream)}", end="", file=self._stream, flush=True)
+
+    def close(self) -> None:
+        """Leave an empty line for what comes next."""
+        if self._stream is not None:
+            print(_CLEAR, end="", file=self._stream, flush=True)
+
+
 def _language() -> str:
     return "zh" if os.environ.get("LANG", "").startswith("zh") else "en"
 
@@ -125,10 +235,15 @@ def _write_page(report: Report, data: bytes, given: argparse.Namespace) -> None:
         raise Usage("page-needs-segno") from error
     digest = sha256(data).hexdigest()
     code = segno.make(digest, error="m").svg_inline(scale=4)
+    _save(given.html, render(report, digest, code))
+
+
+def _save(path: str, content: str) -> None:
+    """Write a file; raises `Usage`."""
     try:
-        Path(given.html).write_text(render(report, digest, code), "utf-8")
+        Path(path).write_text(content, "utf-8")
     except OSError as error:
-        raise Usage("file-unwritable", path=given.html, reason=error.strerror) from error
+        raise Usage("file-unwritable", path=path, reason=error.strerror) from error
 
 
 def _show(report: Report, given: argparse.Namespace) -> None:
@@ -159,12 +274,16 @@ def _write(stream: TextIO | None, *lines: str) -> None:
     try:
         for line in lines:
             shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
-            encoding = stream.encoding or "ascii"
-            print(shown.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+            print(_encodable(shown, stream), file=stream)
         stream.flush()
     except OSError:
         # Whoever was to read has gone: the exit status tells.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _encodable(line: str, stream: TextIO) -> str:
+    encoding = stream.encoding or "ascii"
+    return line.encode(encoding, "backslashreplace").decode(encoding)
 
 
 if __name__ == "__main__":
