@@ -1,0 +1,1 @@
+"""The HTTP service: what platforms, verifiers and exchanges talk to (`tally serve`)."""
