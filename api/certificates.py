@@ -2,12 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from itertools import groupby
 from typing import Any, NamedTuple
 
 from api.proving import Proving
-from api.records import Records
-from chain import merkle
+from api.records import Origins, Records
 from chain.certifications import exclusion_list, read_lot
 from chain.holdings import Holding, Units
 from chain.issuances import issued
@@ -45,25 +43,29 @@ def write_certificate(
     draws: int = SAMPLES,
     notes: Sequence[Note] = (),
     delegation: bytes | None = None,
+    origins: Origins | None = None,
 ) -> Written:
     """The certificate of a range of units, all of one issuance and one holding.
 
     notes: the ledger's last checkpoint, and that of the issuance's block, with further signatures.
-    delegation: SHA-256 of what lets somebody act for the owner.  Raises `Usage`.
+    delegation: SHA-256 of what lets somebody act for the owner.  origins: what is known already of
+    the ledger's records.  Raises `Usage`.
     """
     with store.snapshot() as snapshot:
-        return Writing(store, snapshot, units).write(draws, notes, delegation)
+        return Writing(store, snapshot, units, origins).write(draws, notes, delegation)
 
 
 class Writing:
     """One certificate in the making."""
 
-    def __init__(self, store: LedgerStore, snapshot: Snapshot, units: Units) -> None:
+    def __init__(
+        self, store: LedgerStore, snapshot: Snapshot, units: Units, origins: Origins | None
+    ) -> None:
         self._store, self._snapshot, self._units = store, snapshot, units
         self._proving = Proving(store, snapshot)
         self._state = self._proving.state
         self._line = self._state.classes.line
-        records = Records(snapshot, self._state)
+        records = Records(snapshot, self._state, origins)
         self._span, self._holding = self._held(records)
         self._index, self._issuance = self._statement(self._holding.origin)
         if self._issuance.kind != "issuance":
@@ -233,7 +235,9 @@ class Writing:
             )
         if not drawn:
             raise Usage("sample-empty")
-        return {"draws": draws, "lots": shown, **self._recorded(drawn)}, len(drawn)
+        excerpt = self._proving.excerpt(self._places(drawn), _data)
+        sample = {"draws": draws, "lots": shown, "platform": excerpt.pop("signers"), **excerpt}
+        return sample, len(drawn)
 
     def _places(self, leaves: Collection[bytes]) -> list[Place]:
         """Where reductions are recorded, in the order of the log."""
@@ -242,46 +246,7 @@ class Writing:
             raise Fault("lot-not-recorded")
         return sorted(live.values(), key=lambda place: (place.index, place.position))
 
-    def _recorded(self, leaves: Collection[bytes]) -> dict[str, Any]:
-        """The submissions in which reductions are, and the spans that these hold."""
-        proving = self._proving
-        signers: list[dict[str, Any]] = []
-        submissions: list[dict[str, Any]] = []
-        reductions: list[Reduction] = []
-        for index, group in groupby(self._places(leaves), key=lambda place: place.index):
-            statement = self._snapshot.statement(index)
-            if not any(_covers(signer, index) for signer in signers):
-                signers.append(proving.signer(statement.issuer, Role.PLATFORM, index))
-            datas = self._store.reduction_bytes(bytes.fromhex(statement.body["root"]))
-            positions = [place.position for place in group]
-            cover = merkle.cover(merkle.leaf_hashes(datas), positions)
-            reductions += [Reduction.parse(datas[position]) for position in positions]
-            submissions.append(
-                {
-                    "index": index,
-                    "data": dump_base64(statement.data),
-                    "reductions": [[at, dump_base64(datas[at])] for at in positions],
-                    "cover": dump_base64(b"".join(cover)),
-                }
-            )
-        spans = proving.spans(reductions)
-        rows = (row for submission in submissions for row in submission["reductions"])
-        for row, of, held in zip(rows, reductions, spans, strict=True):
-            row.append(
-                [s.start for s, claim in zip(held, of.claims, strict=True) if claim.start is None]
-            )
-        indices = [submission["index"] for submission in submissions]
-        log = proving.tree.cover(indices, proving.head.size)
-        every = [span for held in spans for span in held]
-        return {
-            "platform": signers,
-            "submissions": submissions,
-            "log": dump_base64(b"".join(log)),
-            "claims": dump_base64(proving.register.held_many(every)),
-        }
 
-
-def _covers(signer: dict[str, Any], index: int) -> bool:
-    return all(
-        signer[held]["start"] <= index < signer[held]["end"] for held in ("key_held", "role_held")
-    )
+def _data(root: bytes, datas: Sequence[bytes], positions: Sequence[int]) -> list[str]:
+    """Reductions as a sample shows them."""
+    return [dump_base64(datas[position]) for position in positions]

@@ -14,11 +14,14 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.commands import (
+    book,
     certificate,
     certifying,
     closing,
+    database,
     erase,
     founding,
+    gateway,
     governing,
     history,
     holding,
@@ -26,14 +29,17 @@ from api.commands import (
     methodologies,
     payout,
     proving,
+    pseudonyms,
     reporting,
     sample,
+    serve,
     showing,
     submitting,
+    token,
 )
 from api.session import default_language
 from keys.catalogue import LANGUAGES, text
-from keys.errors import Fault, Refusal, TallyError, Unreadable, Usage, VerificationError
+from keys.errors import Busy, Fault, Refusal, TallyError, Unreadable, Usage, VerificationError
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_UNREADABLE, EXIT_FAULT, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 _EXITS: dict[type[TallyError], int] = {
@@ -41,6 +47,7 @@ _EXITS: dict[type[TallyError], int] = {
     VerificationError: EXIT_REFUSED,
     Usage: EXIT_USAGE,
     Unreadable: EXIT_UNREADABLE,
+    Busy: EXIT_UNREADABLE,
     Fault: EXIT_FAULT,
 }
 
@@ -56,6 +63,7 @@ for _part in (
     founding,
     keeping,
     governing,
+    pseudonyms,
     history,
     reporting,
     submitting,
@@ -66,9 +74,14 @@ for _part in (
     certifying,
     certificate,
     holding,
+    book,
     sample,
     payout,
     erase,
+    serve,
+    gateway,
+    database,
+    token,
 ):
     _part.add_to(app)
 

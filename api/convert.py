@@ -30,15 +30,15 @@ import datetime
 import hmac
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from hashlib import sha256
 from itertools import islice
 from typing import Any, TextIO
 
-from api.mappings import IDENTIFIERS, TIMES, ColumnMapping, PairMapping, Source
-from api.normalisers import normalise
+from api.identifiers import IDENTIFIERS, nested, plain, put_pseudonyms
+from api.mappings import TIMES, ColumnMapping, PairMapping, Source
 from api.pairing import End, pair_up
 from chain.activities import parse_activity
 from chain.formulas import decimal
@@ -215,9 +215,9 @@ class Converter:
                 drafts.append((record, self._draft(record)))
             except Refusal as refusal:
                 self._refuse(record, refusal)
-        self._pseudonymise([draft for _, draft in drafts])
+        put_pseudonyms([draft for _, draft in drafts], self._day, self._pseudonymiser)
         for record, draft in drafts:
-            line = dump_json(_nested(draft))
+            line = dump_json(nested(draft))
             try:
                 parse_activity(line)
             except Refusal as refusal:
@@ -303,20 +303,6 @@ class Converter:
             raise Malformed("time-ambiguous", value=moment.isoformat(sep=" "))
         return early if self._ambiguous == "earlier" else late
 
-    def _pseudonymise(self, drafts: Sequence[dict[str, Any]]) -> None:
-        """Put pseudonyms in the place of identifiers: one call for a class and a day."""
-        wanted: dict[tuple[str, int], list[tuple[dict[str, Any], str]]] = defaultdict(list)
-        for draft in drafts:
-            day = self._day(draft["start"])
-            for name, line_class in IDENTIFIERS.items():
-                if isinstance(draft.get(name), _Plain):
-                    wanted[line_class, day].append((draft, name))
-        for (line_class, day), places in wanted.items():
-            plain = [str(draft[name]) for draft, name in places]
-            made = self._pseudonymiser.pseudonyms(line_class, day, plain)
-            for (draft, name), pseudonym in zip(places, made, strict=True):
-                draft[name] = pseudonym
-
     def _day(self, time: int) -> int:
         """The day number in the mapping's zone, by which a pseudonymiser may choose its key."""
         try:
@@ -324,12 +310,6 @@ class Converter:
         except (ValueError, OverflowError, OSError):
             return 0
         return max(local.date().toordinal() - _EPOCH, 0)
-
-
-class _Plain(str):
-    """An identifier that is not yet a pseudonym."""
-
-    __slots__ = ()
 
 
 def _read(name: str, source: Source, value: str) -> str | int:
@@ -340,7 +320,7 @@ def _read(name: str, source: Source, value: str) -> str | int:
         if not _PSEUDONYM.fullmatch(value):
             raise Malformed("cell-no-pseudonym", field=name)
     elif name in IDENTIFIERS:
-        value = _Plain(normalise(IDENTIFIERS[name], value))
+        value = plain(name, value)
         if not value:
             raise Malformed("cell-empty", field=name)
     return value
@@ -355,17 +335,6 @@ def _quantity(value: str, scale: str | None) -> int:
     elif number.denominator != 1:
         raise Malformed("cell-number", value=value[:40])
     return int(number // 1)
-
-
-def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for name, value in flat.items():
-        outer, dot, inner = name.partition(".")
-        if dot:
-            made.setdefault(outer, {})[inner] = value
-        else:
-            made[outer] = value
-    return made
 
 
 def open_csv(path: Any, encoding: str = "utf-8") -> TextIO:

@@ -58,22 +58,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from api.identifiers import IDENTIFIERS
 from api.values import parse_offset
 from chain.activities import LINE_FIELDS
 from chain.formulas import decimal
 from keys.errors import Malformed, Usage
 from keys.strict import fields
 
-IDENTIFIERS: Mapping[str, str] = {
-    "subject": "traveller",
-    "vehicle": "vehicle",
-    "meter": "meter",
-    "ticket.number": "ticket",
-    "order.number": "order",
-    "parcel.number": "parcel",
-    "bill.account": "bill",
-}
-"""The fields that become pseudonyms, and of which class."""
 TIMES = ("start", "end")
 _SOME_TIME = datetime.datetime(2026, 1, 31, tzinfo=datetime.UTC)
 _TEXTS = {

@@ -7,7 +7,7 @@ formula with its tables; the points; what is claimed, and which double counting 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from api.mappings import IDENTIFIERS
+from api.identifiers import IDENTIFIERS
 from api.schemas import attribute_rows, demands, tables_used
 from api.values import printable
 from chain.methodologies import Methodology, Template

@@ -1,6 +1,7 @@
-"""Writing bundles (`verifier.bundles`) and other proofs from a ledger."""
+"""Writing bundles (`verifier.bundles`), excerpts and other proofs from a ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 from chain import merkle
@@ -30,8 +31,9 @@ def prove_reduction(store: LedgerStore, leaf: bytes, *, disclose: bool = False) 
     with store.snapshot() as snapshot:
         proving = Proving(store, snapshot)
         place = proving.locate(make_holder("reduction", leaf))
-        statement, reductions = proving.submission(place)
-        reduction = reductions[place.position]
+        statement = snapshot.statement(place.index)
+        root = bytes.fromhex(statement.body["root"])
+        reduction = Reduction.parse(store.trees.reduction_bytes(root, place.position))
         bundle = proving.common("reduction", place.index)
         bundle |= proving.submitted(place, statement)
         scenario = in_force(proving.state.scenarios[reduction.scenario], reduction.day)
@@ -42,7 +44,7 @@ def prove_reduction(store: LedgerStore, leaf: bytes, *, disclose: bool = False) 
             "reduction": {
                 "position": place.position,
                 "data": dump_base64(reduction.data),
-                "path": _in_submission(reductions, place.position),
+                "path": _path(store, root, place.position),
             },
             "scenario": proving.document("scenario", scenario),
             "methodology": proving.document("methodology", methodology),
@@ -50,7 +52,7 @@ def prove_reduction(store: LedgerStore, leaf: bytes, *, disclose: bool = False) 
             "activity": None,
         }
         if disclose:
-            line = store.activities(bytes.fromhex(statement.body["root"]))[place.position]
+            line = store.activities(root)[place.position]
             if not line:
                 raise Usage("activity-erased")
             bundle["activity"] = line.decode()
@@ -66,14 +68,15 @@ def prove_span(store: LedgerStore, line: bytes, start: int) -> dict[str, Any]:
         proving = Proving(store, snapshot)
         held = proving.register.held(line, start)
         place = proving.locate(held.span.holder)
-        statement, reductions = proving.submission(place)
+        statement = snapshot.statement(place.index)
+        root = bytes.fromhex(statement.body["root"])
         return {
             **proving.common("span", place.index),
             **proving.submitted(place, statement),
             "leaf": {
                 "position": place.position,
-                "hash": reductions[place.position].leaf.hex(),
-                "path": _in_submission(reductions, place.position),
+                "hash": store.trees.tree(root).leaf(place.position).hex(),
+                "path": _path(store, root, place.position),
             },
             "held": held.as_json(),
         }
@@ -98,11 +101,11 @@ def merkletools_proof(store: LedgerStore, leaf: bytes) -> dict[str, Any]:
     with store.snapshot() as snapshot:
         proving = Proving(store, snapshot)
         place = proving.locate(make_holder("reduction", leaf))
-        statement, reductions = proving.submission(place)
-    leaves = [reduction.leaf for reduction in reductions]
-    path = merkle.inclusion_path(leaves, place.position)
+        statement = snapshot.statement(place.index)
+    tree = store.trees.tree(bytes.fromhex(statement.body["root"]))
+    path = tree.path(place.position)
     return {
-        "proof": merkle.merkletools_proof(place.position, len(leaves), path),
+        "proof": merkle.merkletools_proof(place.position, len(tree), path),
         "target": leaf.hex(),
         "root": statement.body["root"],
         "hash_function": "sha256(0x01 || left || right)",
@@ -134,6 +137,11 @@ def _group(name: str, cosigners: Cosigners) -> list[str]:
     return lines
 
 
+Show = Callable[[bytes, Sequence[bytes], Sequence[int]], Sequence[str]]
+"""How an excerpt (`verifier.excerpts`) shows reductions of a submission: from its root, the bytes
+of all of them, and the positions that are wanted, the data of each."""
+
+
 class Proving:
     """One snapshot of a ledger, opened for proofs."""
 
@@ -158,12 +166,15 @@ class Proving:
         return statement, self._store.reductions(bytes.fromhex(statement.body["root"]))
 
     def logged(self, index: int, statement: Statement) -> dict[str, Any]:
+        """A statement of the log, and its inclusion path."""
+        return self._logged(index, statement.data)
+
+    def _entry(self, index: int) -> dict[str, Any]:
+        return self._logged(index, self._snapshot.entries(index, index + 1)[0])
+
+    def _logged(self, index: int, data: bytes) -> dict[str, Any]:
         path = self.tree.inclusion(index, self.head.size)
-        return {
-            "index": index,
-            "data": dump_base64(statement.data),
-            "path": [h.hex() for h in path],
-        }
+        return {"index": index, "data": dump_base64(data), "path": [h.hex() for h in path]}
 
     def common(self, kind: str, index: int) -> dict[str, Any]:
         """What every bundle has; ``index``: the log index in question."""
@@ -175,8 +186,8 @@ class Proving:
         last = self.head.size - 1
         return {
             "checkpoint": self.head.checkpoint.decode(),
-            "genesis": self.logged(0, self._snapshot.statement(0)),
-            "seal": self.logged(last, self._snapshot.statement(last)),
+            "genesis": self._entry(0),
+            "seal": self._entry(last),
             "rules": self.covering(classes.line("rules", []), index).as_json(),
             "classes": {
                 "document": classes.document.decode(),
@@ -233,10 +244,58 @@ class Proving:
             for of in reductions
         ]
 
+    def excerpt(self, places: Sequence[Place], show: Show) -> dict[str, Any]:
+        """Reductions that are recorded, in the order of the log, as an excerpt."""
+        signers: list[dict[str, Any]] = []
+        submissions: list[dict[str, Any]] = []
+        reductions: list[Reduction] = []
+        statements = self._snapshot.statements({place.index for place in places})
+        for index, group in groupby(places, key=lambda place: place.index):
+            statement = statements[index]
+            root = bytes.fromhex(statement.body["root"])
+            if not any(_covers(signer, index) for signer in signers):
+                signers.append(self.signer(statement.issuer, Role.PLATFORM, index))
+            datas = self._store.reduction_bytes(root)
+            positions = [place.position for place in group]
+            reductions += [Reduction.parse(datas[position]) for position in positions]
+            shown = show(root, datas, positions)
+            submissions.append(
+                {
+                    "index": index,
+                    "data": dump_base64(statement.data),
+                    "reductions": [[*row] for row in zip(positions, shown, strict=True)],
+                    "cover": _hashes(merkle.cover(merkle.leaf_hashes(datas), positions)),
+                }
+            )
+        spans = self.spans(reductions)
+        rows = (row for submission in submissions for row in submission["reductions"])
+        for row, of, held in zip(rows, reductions, spans, strict=True):
+            row.append(
+                [s.start for s, claim in zip(held, of.claims, strict=True) if claim.start is None]
+            )
+        indices = [submission["index"] for submission in submissions]
+        every = [span for held in spans for span in held]
+        return {
+            "signers": signers,
+            "submissions": submissions,
+            "log": _hashes(self.tree.cover(indices, self.head.size)),
+            "claims": dump_base64(self.register.held_many(every)),
+        }
+
     def covering(self, line: bytes, point: int) -> Held:
         """The proof of the span on a line that covers ``point``."""
         span = self.register.overlapping([(line, point, point + 1)])[0][0]
         return self.register.held(line, span.start)
+
+
+def _covers(signer: dict[str, Any], index: int) -> bool:
+    return all(
+        signer[held]["start"] <= index < signer[held]["end"] for held in ("key_held", "role_held")
+    )
+
+
+def _hashes(hashes: Sequence[bytes]) -> str:
+    return dump_base64(b"".join(hashes))
 
 
 def in_force(versions: tuple[InForce[Any], ...], day: int) -> InForce[Any]:
@@ -244,6 +303,5 @@ def in_force(versions: tuple[InForce[Any], ...], day: int) -> InForce[Any]:
     return next(version for version in versions if version.start <= day < version.end)
 
 
-def _in_submission(reductions: list[Reduction], position: int) -> list[str]:
-    leaves = [reduction.leaf for reduction in reductions]
-    return [h.hex() for h in merkle.inclusion_path(leaves, position)]
+def _path(store: LedgerStore, root: bytes, position: int) -> list[str]:
+    return [h.hex() for h in store.trees.tree(root).path(position)]

@@ -13,6 +13,7 @@ is the one that signs, and takes the first name.
 """
 
 import contextlib
+import functools
 import json
 import os
 import sys
@@ -33,8 +34,10 @@ from chain.reductions import Reduction
 from chain.sequencer import Sequencer
 from chain.spans import make_holder
 from chain.state import State
-from chain.store.answers import Answer
+from chain.store import queue
+from chain.store.answers import Answer, answer
 from chain.store.database import open_engine
+from chain.store.leading import Lead
 from chain.store.ledger import LedgerStore, open_store
 from chain.store.snapshot import Head, Place, Snapshot
 from keys import signer
@@ -49,7 +52,9 @@ PASSPHRASE = "TALLY_PASSPHRASE"
 PLAIN_WIDTH = 200
 SHOWN_MAX = 20
 """How many lines of a long list are shown; ``--json`` gives all."""
-SEAL_ATTEMPTS_MAX = 5
+LEAD_SECONDS_MAX = 60
+"""How long a command waits for the process that leads to seal."""
+LEAD_LOOK_SECONDS = 0.1
 STATEMENT_SECONDS = 86_400
 """For how long a statement made here may wait to be sealed."""
 
@@ -58,6 +63,22 @@ def default_language() -> str:
     """The language of the environment: Chinese if LC_ALL or LANG says so, else English."""
     name = os.environ.get("LC_ALL") or os.environ.get("LANG") or ""
     return "zh" if name.startswith("zh") else "en"
+
+
+def public_key(state: State, name: str) -> PublicKey:
+    """A participant's key as of now; raises `NotAllowed`."""
+    participant = state.participants.get(name)
+    if participant is None:
+        raise NotAllowed("participant-unknown", participant=name)
+    key = participant.key_at(state.index)
+    if key is None:
+        raise NotAllowed("signature-invalid", participant=name, index=state.index)
+    return key.public
+
+
+def key_path(folder: Path, name: str, *, waiting: bool = False) -> Path:
+    """The file of a participant's key, or of the one that is to follow it."""
+    return folder / f"{name}{'.next' if waiting else ''}.pem"
 
 
 class Session:
@@ -74,7 +95,8 @@ class Session:
     ) -> None:
         self.json = json
         self.lang = lang if lang in LANGUAGES else default_language()
-        self.now = parse_time(now) if now else int(time.time())
+        self.fixed_now = parse_time(now) if now else None
+        self.now = int(time.time()) if self.fixed_now is None else self.fixed_now
         self.database = database
         self._keys = keys
         self._passphrases: dict[Path, bytes] = {}
@@ -180,17 +202,34 @@ class Session:
             raise Unreadable("key-missing", path=str(path), name=path.name.split(".pem")[0])
         return signer.load(path, self.passphrase(path))
 
+    def signer(self, folder: Path, name: str, state: State) -> KeySigner:
+        """The key in a folder with which a participant signs now; see the module's text."""
+        public = public_key(state, name)
+        path, waiting = key_path(folder, name), key_path(folder, name, waiting=True)
+        if waiting.is_file():
+            following = self.load_key(waiting)
+            if following.public == public:
+                if path.is_file():
+                    path.rename(path.with_name(f"{name}.until-{state.index}.pem"))
+                waiting.rename(path)
+                return following
+        return self.load_key(path)
+
     def new_key(self, path: Path, suite: str = ED25519.name) -> KeySigner:
         """A new key of a suite, kept in a new file; raises `Usage`, `Malformed`."""
+        made = signer.generate(suite)
+        self.keep(path, lambda passphrase: signer.save(made, path, passphrase))
+        return made
+
+    def keep(self, path: Path, save: Callable[[bytes], None]) -> None:
+        """Have ``save`` write a new key file under a new passphrase; raises `Usage`."""
         if path.exists():
             raise Usage("key-file-exists", path=str(path))
-        made = signer.generate(suite)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise Usage("key-file-unwritable", path=str(path), reason=error.strerror) from error
-        signer.save(made, path, self.passphrase(path, new=True))
-        return made
+        save(self.passphrase(path, new=True))
 
     # --- the ledger ---
 
@@ -199,11 +238,16 @@ class Session:
         self._stores.append(open_store(folder, self.database))
         return Ledger(self, folder, self._stores[-1])
 
+    def store(self, folder: Path) -> LedgerStore:
+        """The store of a ledger, with nothing done about it yet."""
+        made = LedgerStore(folder, open_engine(self.database) if self.database else None)
+        self._stores.append(made)
+        return made
+
     def new_store(self, folder: Path) -> LedgerStore:
         """The store of a ledger that is to be founded; raises `Usage` if there is one already."""
         try:
-            store = LedgerStore(folder, open_engine(self.database) if self.database else None)
-            self._stores.append(store)
+            store = self.store(folder)
             store.prepare()
         except OSError as error:
             raise Usage("file-unwritable", path=str(folder), reason=error.strerror) from error
@@ -247,39 +291,26 @@ class Ledger:
 
     def public_key(self, name: str) -> PublicKey:
         """A participant's key as of now; raises `NotAllowed`."""
-        participant = self.state.participants.get(name)
-        if participant is None:
-            raise NotAllowed("participant-unknown", participant=name)
-        key = participant.key_at(self.state.index)
-        if key is None:
-            raise NotAllowed("signature-invalid", participant=name, index=self.state.index)
-        return key.public
+        return public_key(self.state, name)
 
     def key_path(self, name: str, *, waiting: bool = False) -> Path:
         """The file of a participant's key, or of the one that is to follow it."""
-        folder = self.session.keys_folder(self.folder)
-        return folder / f"{name}{'.next' if waiting else ''}.pem"
+        return key_path(self.session.keys_folder(self.folder), name, waiting=waiting)
 
     def signer(self, name: str) -> KeySigner:
         """The key with which a participant signs now; see the module's text."""
-        public = self.public_key(name)
-        path, waiting = self.key_path(name), self.key_path(name, waiting=True)
-        if waiting.is_file():
-            following = self.session.load_key(waiting)
-            if following.public == public:
-                if path.is_file():
-                    path.rename(path.with_name(f"{name}.until-{self.state.index}.pem"))
-                waiting.rename(path)
-                return following
-        return self.session.load_key(path)
+        return self.session.signer(self.session.keys_folder(self.folder), name, self.state)
 
+    def operator_keys(self) -> list[Path]:
+        """The files of the operator's key, and of the one that is to follow it."""
+        self.signer(self.operator)
+        paths = [self.key_path(self.operator), self.key_path(self.operator, waiting=True)]
+        return [path for path in paths if path.is_file()]
+
+    @functools.cached_property
     def sequencer(self) -> Sequencer:
         """The one that seals, with the operator's key, and the one that is to follow it."""
-        signers = [self.signer(self.operator)]
-        waiting = self.key_path(self.operator, waiting=True)
-        if waiting.is_file():
-            signers.append(self.session.load_key(waiting))
-        return Sequencer(self.store, *signers)
+        return Sequencer(self.store, *map(self.session.load_key, self.operator_keys()))
 
     def sign(self, kind: str, issuer: str, subject: str, body: dict[str, Any]) -> Statement:
         """A statement for this ledger by ``issuer``."""
@@ -295,30 +326,56 @@ class Ledger:
 
     def post(self, statements: Sequence[Statement]) -> list[Answer]:
         """Post statements and seal; raises the `Refusal` of the first that was refused."""
-        sequencer = self.sequencer()
-        sequencer.post(statements)
-        self.seal(sequencer)
-        answers = []
+        queue.post(self.store, statements)
+        self.seal()
+        made = []
         for statement in statements:
-            answer = sequencer.answer(statement)
-            if answer is None:
+            found = answer(self.store, statement)
+            if found is None:
                 raise Usage("statement-waits", id=statement.id.hex())
-            answers.append(answer)
-        return answers
-
-    def seal(self, sequencer: Sequencer) -> list[Head]:
-        """Seal until nothing waits; begins again where another process was faster."""
-        made: list[Head] = []
-        for chances in reversed(range(SEAL_ATTEMPTS_MAX)):
-            try:
-                while (head := sequencer.seal(self.now)) is not None:
-                    made.append(head)
-                break
-            except Conflict as error:
-                if error.code != "sequencer-overtaken" or not chances:
-                    raise
-        self.state = sequencer.state
+            made.append(found)
         return made
+
+    def seal(self) -> list[Head]:
+        """Seal what waits now, or wait until the process that leads has done so.
+
+        The blocks made meanwhile.  Raises `Usage` if another process leads, and does not seal.
+        """
+        with self.store.snapshot() as snapshot:
+            waiting, before = snapshot.waiting_numbers(), snapshot.height()
+        until = time.monotonic() + LEAD_SECONDS_MAX
+        while waiting and self._waits(waiting[1]):
+            lead = self.store.lead()
+            if lead is not None:
+                with lead:
+                    self._seal(lead, waiting[1])
+            elif time.monotonic() < until:
+                time.sleep(LEAD_LOOK_SECONDS)
+            else:
+                raise Usage("lead-held", seconds=LEAD_SECONDS_MAX)
+        self.state = self.read_state()
+        with self.store.snapshot() as snapshot:
+            return [snapshot.block(height) for height in range(before + 1, snapshot.height() + 1)]
+
+    def _seal(self, lead: Lead, last: int) -> None:
+        self.sequencer.lead = lead
+        try:
+            self._seal_up_to(last)
+        except Conflict as error:
+            if error.code != "sequencer-overtaken":
+                raise
+            # It remembered the ledger as of before another process sealed, and has forgotten it.
+            self._seal_up_to(last)
+
+    def _seal_up_to(self, last: int) -> None:
+        while self._waits(last):
+            self.sequencer.seal(self.now)
+
+    def _waits(self, last: int) -> bool:
+        """Whether any of the statements up to this number waits for a block."""
+        with self.store.snapshot() as snapshot:
+            waiting = snapshot.waiting_numbers()
+        return waiting is not None and waiting[0] <= last
 
     def find(self, snapshot: Snapshot, name: str) -> tuple[Place, Reduction]:
         """A recorded reduction, perhaps voided, by its leaf hash or its holder; raises `Usage`."""

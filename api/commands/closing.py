@@ -41,7 +41,7 @@ def close(
     """Close the books of all days before a date; nothing on them is recorded or voided again."""
     ledger = session.open(folder)
     until = parse_date(date)
-    ledger.seal(ledger.sequencer())  # what waits may be of these days
+    ledger.seal()  # what waits may be of these days
     made = list(ledger.store.gather(ledger.state.closed_until, until))
     body = {
         "format": 1,

@@ -126,7 +126,7 @@ def propose(
 ) -> None:
     """Propose actions of governance; they wait for approvals."""
     ledger = session.open(folder)
-    body = {"format": 1, "actions": read_actions(read_json(actions))}
+    body = {"format": 1, "actions": read_actions(read_json(actions), ledger.state.rules)}
     proposal = ledger.sign("proposal", by, "actions", body)
     ledger.post([proposal])
     report(ledger, Outcome(proposal.id, None, 0), "proposal-enacted")

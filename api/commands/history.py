@@ -33,6 +33,7 @@ Kind = Literal[
     "policy",
     "rules",
     "threshold",
+    "pseudonyms",
     "proposals",
 ]
 ACTIONS_OF: Mapping[str, Sequence[str]] = {
@@ -45,6 +46,7 @@ ACTIONS_OF: Mapping[str, Sequence[str]] = {
     "policy": ("policy",),
     "rules": ("rules",),
     "threshold": ("threshold",),
+    "pseudonyms": ("pseudonym-key",),
 }
 
 
@@ -257,6 +259,8 @@ def _details(change: Change) -> dict[str, Any]:
             document = parse_json(action["document"].encode())
             day = action.get("from", document["crediting"]["from"])
             return {**document, "day": day, "platforms": ", ".join(document["platforms"]) or "–"}
+        case "pseudonym-key":
+            return {**action, "day": action["from"]}
         case "policy":
             policy = WitnessPolicy(action["document"].encode())
             return {

@@ -12,6 +12,7 @@ from api.session import SHOWN_MAX, Ledger, Session
 from api.values import show_offset, show_span, show_time
 from chain.reductions import Claim
 from chain.spans import FOREVER, Span
+from chain.state import State
 from chain.store.snapshot import Head, Snapshot
 from keys.errors import Usage
 from keys.strict import dump_base64, dump_date
@@ -277,6 +278,7 @@ def status(session: Session, folder: LedgerFolder) -> None:
             "label-participants": ", ".join(sorted(state.participants)),
             "label-methodologies": ", ".join(sorted(state.methodologies)),
             "label-scenarios": ", ".join(sorted(state.scenarios)),
+            **({"label-epochs": _epochs(state)} if state.epochs else {}),
         }
     )
     session.result(
@@ -306,5 +308,14 @@ def status(session: Session, folder: LedgerFolder) -> None:
             },
             "methodologies": sorted(state.methodologies),
             "scenarios": sorted(state.scenarios),
+            "rules": state.rules,
+            "epochs": [
+                {"from": dump_date(epoch.start), "key": epoch.public.hex()}
+                for epoch in state.epochs
+            ],
         }
     )
+
+
+def _epochs(state: State) -> str:
+    return ", ".join(f"{dump_date(e.start)} – {e.public.hex()}" for e in state.epochs)

@@ -3,22 +3,29 @@
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.options import LedgerFolder, command
+from api.outcomes import Item, Known, Outcome, RefusedItem, Sent, Tally
+from api.refusals import refusal_text
 from api.session import SHOWN_MAX, Ledger, Session
-from api.submitting import Item, Known, RefusedItem, Sent, Submitting, Tally
-from api.values import read_file, show_time, write_file
+from api.submitting import Submitting
+from api.values import read_file, write_file
 from chain.classes import LineClass
 from chain.reductions import SUBMISSION_COUNT_MAX
 from chain.rules import void_list
+from chain.state import State
 from chain.store.snapshot import Head
-from keys.catalogue import LANGUAGES, text
+from keys.catalogue import LANGUAGES
 from keys.errors import Malformed, Unreadable, Usage
 from keys.statements import Statement, parse_statement
 from keys.strict import dump_base64, dump_date, dump_json
+from verifier.policy import parse_policy
+
+if TYPE_CHECKING:
+    from api.remote import RemoteSubmitting
 
 VOID_REDUCTIONS_MAX = 256
 """So many fit in a statement."""
@@ -39,7 +46,9 @@ def add_to(app: typer.Typer) -> None:
 
 def submit(
     session: Session,
-    folder: LedgerFolder,
+    ledger: Annotated[
+        str, typer.Argument(metavar="LEDGER", help="The ledger's folder, or its service's URL.")
+    ],
     path: Annotated[Path, typer.Argument(metavar="FILE", help="The NDJSON file of activities.")],
     *,
     platform: Annotated[
@@ -55,6 +64,23 @@ def submit(
     no_seal: Annotated[
         bool, typer.Option("--no-seal", help="Leave it waiting for a block.")
     ] = False,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            "--policy",
+            metavar="FILE",
+            help="At a URL: the trust policy by which receipts are checked.",
+        ),
+    ] = None,
+    patience: Annotated[
+        float | None,
+        typer.Option(
+            "--patience",
+            min=0,
+            metavar="SECONDS",
+            help="At a URL: for how long a submission is tried, and waited for; by default 60.",
+        ),
+    ] = None,
     answers: Annotated[
         Path | None,
         typer.Option(
@@ -63,12 +89,12 @@ def submit(
     ] = None,
 ) -> int:
     """Submit activities, and say what was recorded and what was refused."""
-    ledger = session.open(folder)
-    submitting = Submitting(ledger, is_sealing=not no_seal)
+    submitting = _submitting(session, ledger, policy, patience, is_sealing=not no_seal)
+    tally = Tally()
     submissions: list[dict[str, Any]] = []
     refused: list[RefusedItem] = []
 
-    def sent(lines: Iterator[bytes]) -> Iterator[Sent | Known]:
+    def outcomes(lines: Iterator[bytes]) -> Iterator[Outcome]:
         if platform is not None and statement is None:
             return submitting.run(lines, platform, batch)
         if platform is None and statement is not None:
@@ -76,23 +102,25 @@ def submit(
         raise Usage("signed-by-whom")
 
     def rows(lines: Iterator[bytes]) -> Iterator[bytes]:
-        for one in sent(lines):
+        for one in outcomes(lines):
+            tally.add(one)
             if isinstance(one, Sent):
                 submissions.append(_submission(one))
                 refused.extend(one.refused())
             if answers is not None:
-                yield from _answers(ledger, one)
+                yield from _answers(submitting.state, one)
 
     with session.progress("doing-submit", _size(path)) as advance:
-        made = rows(_lines(path, advance))
+        made = rows(_lines(path, tally, advance))
         if answers is None:
             for _ in made:
                 pass
         else:
             write_file(answers, made, private=True)
-    tally = submitting.tally
     refused.sort(key=lambda found: found.item.number)
-    _report(ledger, tally, len(submissions), refused)
+    _report(session, submitting.state, tally, len(submissions), refused)
+    if isinstance(submitting, Submitting):
+        _say_what_proves(session, ledger, refused)
     session.result(
         {
             "lines": tally.lines,
@@ -102,13 +130,38 @@ def submit(
             "known": tally.known,
             "waiting": tally.waiting,
             "left_out": [
-                {"line": number, "error": refusal.as_json()} for number, refusal in tally.left_out
+                {"line": left.number, "error": left.why.as_json()} for left in tally.left_out
             ],
             "submissions": submissions,
-            "refusals": [_refusal(ledger, item) for item in refused],
+            "refusals": [_refusal(submitting.state, item) for item in refused],
         }
     )
     return 0 if submissions or tally.known else 1
+
+
+def _submitting(
+    session: Session,
+    ledger: str,
+    policy: Path | None,
+    patience: float | None,
+    *,
+    is_sealing: bool,
+) -> "Submitting | RemoteSubmitting":
+    """The way into a ledger in a folder, or behind a URL."""
+    if not ledger.startswith(("http://", "https://")):
+        for option, given in (("--policy", policy), ("--patience", patience)):
+            if given is not None:
+                raise Usage("folder-option", option=option)
+        return Submitting(session.open(Path(ledger)), is_sealing=is_sealing)
+    # Only this needs what the client stands on.
+    from api.remote import RemoteSubmitting
+
+    if not is_sealing:
+        raise Usage("url-option", option="--no-seal")
+    if policy is None:
+        raise Usage("url-without-policy")
+    trusted = parse_policy(read_file(policy))
+    return RemoteSubmitting(session, ledger, trusted, 60 if patience is None else patience)
 
 
 def _size(path: Path) -> int:
@@ -118,19 +171,21 @@ def _size(path: Path) -> int:
         raise Unreadable("file-unreadable", path=str(path), reason=error.strerror) from error
 
 
-def _lines(path: Path, advance: Any) -> Iterator[bytes]:
-    """The lines of a file, one by one; ``advance`` is told the bytes read."""
+def _lines(path: Path, tally: Tally, advance: Any) -> Iterator[bytes]:
+    """The lines of a file, one by one, counted; ``advance`` is told the bytes read."""
     try:
         with path.open("rb") as file:
             for line in file:
                 advance(len(line))
+                tally.lines += 1
                 yield line.removesuffix(b"\n")
     except OSError as error:
         raise Unreadable("file-unreadable", path=str(path), reason=error.strerror) from error
 
 
-def _report(ledger: Ledger, tally: Tally, count: int, refused: list[RefusedItem]) -> None:
-    session = ledger.session
+def _report(
+    session: Session, state: State, tally: Tally, count: int, refused: list[RefusedItem]
+) -> None:
     if tally.waiting:
         session.say("submit-waits", count=tally.waiting, submissions=count)
     elif count:
@@ -145,55 +200,49 @@ def _report(ledger: Ledger, tally: Tally, count: int, refused: list[RefusedItem]
         session.say("submit-known", count=tally.known)
     if tally.left_out:
         session.say("submit-left-out", count=len(tally.left_out))
-        session.refusals(("column-line", "column-why"), tally.left_out)
+        left_out = [(left.number, left.why) for left in tally.left_out]
+        session.refusals(("column-line", "column-why"), left_out)
     if refused:
         columns = ("column-line", "column-id", "column-class", "column-why")
-        session.table(columns, [_row(ledger, item) for item in refused[:SHOWN_MAX]])
+        rows = [_row(state, item, session.lang) for item in refused[:SHOWN_MAX]]
+        session.table(columns, rows)
         if len(refused) > SHOWN_MAX:
             session.say("more-lines", count=len(refused) - SHOWN_MAX)
-        met = next((item.why.met for item in refused if item.why.met and item.platform), None)
-        if met is not None:
-            where = f"--line {met.line.hex()} --start {met.start}"
-            session.say("submit-prove", command=f"tally prove span {_quoted(ledger)} {where}")
 
 
-def _quoted(ledger: Ledger) -> str:
-    return shlex.quote(str(ledger.folder))
+def _say_what_proves(session: Session, ledger: str, refused: list[RefusedItem]) -> None:
+    """How to prove who holds the first stretch that was met."""
+    met = next((item.why.met for item in refused if item.why.met and item.platform), None)
+    if met is not None:
+        where = f"--line {met.line.hex()} --start {met.start}"
+        command = f"tally prove span {shlex.quote(ledger)} {where}"
+        session.say("submit-prove", command=command)
 
 
-def _row(ledger: Ledger, refused: RefusedItem) -> tuple[object, ...]:
+def _row(state: State, refused: RefusedItem, lang: str) -> tuple[object, ...]:
     item = refused.item
     return (
         item.number,
         item.activity.fields["id"],
-        _class(ledger, refused).name,
-        _why(ledger, refused, ledger.session.lang),
+        _class(state, refused).name,
+        _why(state, refused, lang),
     )
 
 
-def _class(ledger: Ledger, refused: RefusedItem) -> LineClass:
+def _class(state: State, refused: RefusedItem) -> LineClass:
     line = refused.item.reduction.claims[refused.why.claim].line
-    return ledger.state.classes.by_number[line[2]]
+    return state.classes.by_number[line[2]]
 
 
-def _why(ledger: Ledger, refused: RefusedItem, lang: str) -> str:
-    """Why a reduction was refused, with local times and the platform that holds the stretch."""
-    why, of = refused.why, _class(ledger, refused)
-    platform = refused.platform or "–"
-    if why.code == "span-taken" and of.axis == "whole":
-        return text("line-taken", lang, name=of.name, platform=platform)
-    details: dict[str, object] = {"day": dump_date(why.day), "platform": platform}
-    if why.met is not None:
-        calendar = ledger.state.calendar
-        start, end = (show_time(time, calendar) for time in (why.met.start, why.met.end))
-        details |= {"start": start[11:19], "end": end[11:19]}
-    return text(why.code, lang, **details)
+def _why(state: State, refused: RefusedItem, lang: str) -> str:
+    of = _class(state, refused)
+    return refusal_text(refused.why, of, refused.platform, state.calendar, lang)
 
 
 def _submission(one: Sent) -> dict[str, Any]:
     return {
-        "id": one.statement.hex(),
-        "scenario": one.scenario,
+        "id": one.statement.id.hex(),
+        "scenario": one.statement.body["scenario"],
         "count": len(one.items),
         "index": one.answer.index if one.answer else None,
         "height": one.answer.height if one.answer else None,
@@ -201,7 +250,7 @@ def _submission(one: Sent) -> dict[str, Any]:
     }
 
 
-def _refusal(ledger: Ledger, refused: RefusedItem) -> dict[str, Any]:
+def _refusal(state: State, refused: RefusedItem) -> dict[str, Any]:
     item, why = refused.item, refused.why
     return {
         "line": item.number,
@@ -210,31 +259,36 @@ def _refusal(ledger: Ledger, refused: RefusedItem) -> dict[str, Any]:
         "index": refused.place.index,
         "position": refused.place.position,
         "code": why.code,
-        "text": {lang: _why(ledger, refused, lang) for lang in LANGUAGES},
-        "class": _class(ledger, refused).name,
+        "text": {lang: _why(state, refused, lang) for lang in LANGUAGES},
+        "class": _class(state, refused).name,
         "day": dump_date(why.day),
         "met": why.met.as_json() if why.met else None,
         "platform": refused.platform,
     }
 
 
-def _answers(ledger: Ledger, one: Sent | Known) -> Iterator[bytes]:
+def _answers(state: State, one: Outcome) -> Iterator[bytes]:
     """What became of each reduction, a JSON object a line."""
     if isinstance(one, Known):
+        outcome = {"outcome": "waiting" if one.is_waiting else "recorded before"}
         for item, place in one.items:
-            yield _answer(item, place.index, place.position, {"outcome": "recorded before"})
-        return
-    index = one.answer.index if one.answer else None
-    refused = {found.place.position: found for found in one.refused()}
-    for position, item in enumerate(one.items):
-        if position in refused:
-            more = {"outcome": "refused", **_refusal(ledger, refused[position])}
-        else:
-            more = {"outcome": "recorded" if one.answer else "waiting"}
-        yield _answer(item, index, position, more)
+            index, position = (place.index, place.position) if place else (None, None)
+            yield _answer(item, index, position, outcome)
+    elif isinstance(one, Sent):
+        index = one.answer.index if one.answer else None
+        refused = {found.place.position: found for found in one.refused()}
+        for position, item in enumerate(one.items):
+            if position in one.known:
+                yield _answer(item, None, None, {"outcome": "recorded before"})
+                continue
+            if position in refused:
+                more = {"outcome": "refused", **_refusal(state, refused[position])}
+            else:
+                more = {"outcome": "recorded" if one.answer else "waiting"}
+            yield _answer(item, index, position, more)
 
 
-def _answer(item: Item, index: int | None, position: int, more: dict[str, Any]) -> bytes:
+def _answer(item: Item, index: int | None, position: int | None, more: dict[str, Any]) -> bytes:
     row = {
         "line": item.number,
         "id": item.activity.fields["id"],
@@ -249,7 +303,7 @@ def _answer(item: Item, index: int | None, position: int, more: dict[str, Any]) 
 def seal(session: Session, folder: LedgerFolder) -> None:
     """Seal what waits in blocks."""
     ledger = session.open(folder)
-    made = ledger.seal(ledger.sequencer())
+    made = ledger.seal()
     for head in made:
         session.say("sealed", height=head.height, size=head.size)
     if not made:

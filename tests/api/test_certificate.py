@@ -17,6 +17,8 @@ from chain.holdings import new_holding
 from keys.notes import format_note
 from verifier import cli as verify
 
+pytestmark = pytest.mark.usefixtures("database")
+
 SERIES = "city-bus_metro-app_2026"
 Run = Callable[..., Any]
 

@@ -2,18 +2,19 @@
 
 import io
 import json
-import shutil
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 from merkletools import MerkleTools
-from support.commands import Run, set_up
+from support.commands import Run, copy_folder, set_up
 
 from api import cli
 from verifier.check import check_file
 from verifier.policy import parse_policy
+
+pytestmark = pytest.mark.usefixtures("database")
 
 NOW = "2026-03-03T09:00:00+08:00"
 LATER = "2026-03-03T12:00:00+08:00"
@@ -92,7 +93,7 @@ def found(run: Run) -> Run:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory, database: str) -> Path:
     """A folder with a ledger, two platforms and three scenarios, made once."""
     folder = tmp_path_factory.mktemp("built")
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -110,7 +111,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def town(run: Run, built: Path, tmp_path: Path) -> Run:
     """A ledger with two platforms and three scenarios."""
-    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    copy_folder(built, tmp_path)
     return run
 
 

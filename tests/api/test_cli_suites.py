@@ -12,6 +12,8 @@ from keys.notes import cosign, format_note, parse_note
 from keys.signer import load
 from verifier import cli as verifier
 
+pytestmark = pytest.mark.usefixtures("database")
+
 NOW = "2026-03-03T09:00:00+08:00"
 MORNING = 1_772_413_200  # 2026-03-02 09:00 in the city
 COSIGNED = MORNING + 86_400

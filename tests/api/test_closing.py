@@ -1,15 +1,16 @@
 """`tally close`, `lots`, `export lot`: from open days to a file that proves a lot."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 from support.city import pseudonym, scenario_document
-from support.commands import Run, set_up
+from support.commands import Run, copy_folder, set_up
 
 from api import cli
 from verifier import cli as verify
+
+pytestmark = pytest.mark.usefixtures("database")
 
 DAY = "2026-03-02"
 MORNING = 1_772_413_200  # 09:00 of that day in the city
@@ -40,7 +41,7 @@ def write_rides(name: str, *people: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory, database: str) -> Path:
     """A ledger whose days stay open for one day, with two rides of a platform."""
     folder = tmp_path_factory.mktemp("closing")
     with pytest.MonkeyPatch.context() as monkeypatch:
@@ -67,7 +68,7 @@ def run(
     capsys: pytest.CaptureFixture[str],
 ) -> Run:
     set_up(monkeypatch, tmp_path, LATER)
-    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    copy_folder(built, tmp_path)
     capsys.readouterr()
     return Run(capsys)
 

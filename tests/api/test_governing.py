@@ -14,8 +14,11 @@ from api.commands.history import ACTIONS_OF
 from chain.governance import ACTIONS
 from chain.state import RULES_VERSION
 from keys.notes import NoteKey, parse_checkpoint, parse_note
+from keys.oprf import PrivateKey
 from keys.signer import save
 from verifier.policy import parse_policy
+
+pytestmark = pytest.mark.usefixtures("database")
 
 START = 1_772_500_000
 Tally = Callable[..., Any]
@@ -163,6 +166,9 @@ def governed(city: Tally) -> Tally:
     approve(city, proposed, "first", "second", now=START + 120)
     proposed = city("publish", "policy", "city", write("policy", policy()), "--by", "second")
     approve(city, proposed, "first", "second", now=START + 180)
+    until = ("--from", "2027-01-01", "--public", PrivateKey(bytes(32)).public.hex())
+    proposed = city("pseudonyms", "publish", "city", *until, "--by", "first")
+    approve(city, proposed, "first", "second", now=START + 180)
     scenario = {
         "format": 1,
         "id": "plates",
@@ -225,8 +231,8 @@ def test_the_history_of_documents(governed: Tally) -> None:
     expected = "3 of 4 auditors, of whom 1 may lie; 0 of 0 witnesses"
     assert policy["text"]["en"] == expected
     first, last = governed("history", "city", "classes")
-    assert first["text"]["en"] == "21 classes of lines; issuers: –"
-    assert last["text"]["en"] == "21 classes of lines; issuers: ticket: ferry"
+    assert first["text"]["en"] == "22 classes of lines; issuers: –"
+    assert last["text"]["en"] == "22 classes of lines; issuers: ticket: ferry"
 
 
 def test_the_history_of_proposals(city: Tally) -> None:

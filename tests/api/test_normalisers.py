@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.mappings import IDENTIFIERS
+from api.identifiers import IDENTIFIERS
 from api.normalisers import NORMALISERS, normalise
 from chain.calendar import Calendar
 from chain.classes import Classes

@@ -21,6 +21,8 @@ from api.payouts import (
 from chain.issuances import divide
 from keys.errors import Usage
 
+pytestmark = pytest.mark.usefixtures("database")
+
 NAMES = st.text("0123456789abcdef", min_size=32, max_size=32) | st.just(RESERVE)
 SHARERS = st.dictionaries(NAMES, st.integers(0, 2**40), min_size=1, max_size=30).filter(
     lambda grams: any(grams.values())

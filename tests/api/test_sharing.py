@@ -21,6 +21,8 @@ from keys.strict import dump_date
 from verifier import cli as verifier
 from verifier.samples import read_sample
 
+pytestmark = pytest.mark.usefixtures("database")
+
 PEOPLE = ("ann", "ben", "cat", "dan", "eve")
 FIRST = TODAY - 2
 NONCE = "ab" * 16

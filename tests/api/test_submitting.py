@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.commands import PASSPHRASE, set_up
+from support.postgres import engine_of
 
 from api import cli
 from chain.receipts import check_receipt
@@ -18,6 +19,8 @@ from chain.store.ledger import LedgerStore
 from keys.signer import from_seed, save
 from keys.statements import parse_statement, sign_statement
 from keys.strict import parse_base64
+
+pytestmark = pytest.mark.usefixtures("database")
 
 Json = dict[str, Any]
 VECTORS = Path(__file__).parents[2] / "docs" / "vectors" / "submissions.json"
@@ -58,7 +61,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     operator = from_seed(GIVEN["seeds"]["operator"].encode())
     Path(f"{LEDGER}-keys").mkdir()
     save(operator, Path(f"{LEDGER}-keys") / "operator.pem", PASSPHRASE.encode())
-    store = LedgerStore(tmp_path / LEDGER)
+    store = LedgerStore(tmp_path / LEDGER, engine_of(tmp_path / LEDGER))
     store.prepare()
     sequencer = Sequencer(store, operator)
     sequencer.post([parse_statement(bytes.fromhex(GIVEN["genesis"]))])

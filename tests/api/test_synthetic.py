@@ -10,6 +10,8 @@ from api.synthetic import city_day, rides
 from chain.calendar import Calendar
 from keys.errors import Usage
 
+pytestmark = pytest.mark.usefixtures("database")
+
 CALENDAR = Calendar(OFFSET)
 NEXT_DAY = NOON + 86_400
 

@@ -45,6 +45,8 @@ from keys.catalogue import TEXTS
 from keys.errors import Refusal
 from keys.strict import parse_date
 
+pytestmark = pytest.mark.usefixtures("database")
+
 TOP = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("TALLY_DATA") or TOP.parent / "shared" / "data")
 SAMPLE = TOP / "tests" / "data" / "synthetic-taps.csv"

@@ -15,6 +15,8 @@ from support.replay import check_replay
 from api import cli
 from keys.signer import save
 
+pytestmark = pytest.mark.usefixtures("database")
+
 DAY = 86_400
 UNIT = 100
 NONCE = ("--nonce", "5a" * 16)

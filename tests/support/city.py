@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from support.postgres import engine_of
+
 from chain.activities import Activity, parse_activities, parse_activity
 from chain.admission import Admitted, admit, reduce_activities, sign_submission
 from chain.effects import Entry
@@ -110,7 +112,7 @@ class City:
     ) -> None:
         self.folder = folder
         self.now = NOON
-        self.store = store or LedgerStore(folder, system=system)
+        self.store = store or LedgerStore(folder, engine_of(folder), system)
         self.store.prepare()
         self.sequencer = Sequencer(self.store, key("operator"))
         self._counter = 0
@@ -235,7 +237,8 @@ class City:
             expires=more.pop("expires", self.now + 3600),
             reductions=reductions,
         )
-        return Admitted(Entry(statement, reductions), b"\n".join(lines) + b"\n")
+        subjects = [activity.subject for activity in parse_activities(lines)]
+        return Admitted(Entry(statement, reductions), b"\n".join(lines) + b"\n", subjects)
 
     def submit(self, lines: Sequence[bytes], platform: str = "metro-app") -> Answer:
         """Submit, seal, and give the answer."""

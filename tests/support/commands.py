@@ -2,10 +2,12 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.postgres import copy_database, url_of
 
 from api import cli
 
@@ -29,11 +31,21 @@ class Run:
         return json.loads(self(*arguments, "--json", expected=expected))
 
 
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder with the ledger "city" and its keys into another, for a test to go on from."""
+    ignored = shutil.ignore_patterns("ledger.db*")
+    shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
+    copy_database(source / "city", target / "city")
+
+
 def set_up(monkeypatch: pytest.MonkeyPatch, folder: Path, now: object) -> None:
-    """A folder, a clock, a passphrase, no terminal."""
+    """A folder, a clock, a passphrase, no terminal; the database is that of the ledger "city"."""
     monkeypatch.chdir(folder)
     for name in ("TALLY_KEYS", "TALLY_DATABASE", "LC_ALL"):
         monkeypatch.delenv(name, raising=False)
+    url = url_of(folder / "city")
+    if url is not None:
+        monkeypatch.setenv("TALLY_DATABASE", url)
     monkeypatch.setenv("LANG", "C.UTF-8")
     monkeypatch.setenv("TALLY_PASSPHRASE", PASSPHRASE)
     monkeypatch.setenv("TALLY_NOW", str(now))

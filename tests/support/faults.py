@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from chain.paths import CHECKPOINT
 from chain.store.files import System
-from chain.store.ledger import CHECKPOINT
 from keys.notes import parse_checkpoint, parse_note
 
 

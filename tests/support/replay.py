@@ -1,13 +1,17 @@
 """A second look at a ledger: replay of its published files, and proof of what it acknowledged."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from support.city import ORIGIN, City, key
 
+from chain.activities import parse_activity
 from chain.effects import Effects, Entry, Refused
 from chain.lots import Lot, LotTree
+from chain.paths import CHECKPOINT, activities_path, reductions_path
 from chain.proofs import check_held
 from chain.receipts import check_receipt
 from chain.reductions import Reduction, parse_reductions
@@ -15,11 +19,13 @@ from chain.register import Register
 from chain.rules import NAMED_BY, apply
 from chain.spans import FOREVER, Span, make_holder
 from chain.state import State
-from chain.store.files import reductions_path
-from chain.store.ledger import CHECKPOINT
+from chain.store.snapshot import Snapshot, Statistic
 from chain.tiles import DirectoryReader, TileTree
 from keys.notes import parse_checkpoint, parse_note
 from keys.statements import Statement, parse_statement
+from keys.strict import DAY_MAX
+
+EVER = (0, DAY_MAX + 1)
 
 
 @dataclass
@@ -131,11 +137,13 @@ def check_replay(city: City) -> Replayed:
             assert snapshot.refusals(index) == refusals
         known = snapshot.state()
         lots = snapshot.lots()
+        _check_statistics(replayed, snapshot)
+        _check_books(city.folder, replayed, snapshot)
     assert known is not None
     for one in (known, city.state):
         for name in (
             *("index", "height", "time", "previous", "closed_until", "participants", "proposals"),
-            *("threshold", "rules", "rules_since", "classes_since", "policy_since"),
+            *("threshold", "rules", "rules_since", "classes_since", "policy_since", "epochs"),
         ):
             assert getattr(one, name) == getattr(state, name), name
         policies = [known and known.document for known in (one.policy, state.policy)]
@@ -160,6 +168,32 @@ def check_replay(city: City) -> Replayed:
         tree = city.store.lot_tree(lot)
         assert all(make_holder("reduction", key) in replayed.live for key in tree.keys)
     return replayed
+
+
+def _check_statistics(replayed: Replayed, snapshot: Snapshot) -> None:
+    """The statistics are those of what is live."""
+    for by in ("day", "platform", "scenario"):
+        expected: dict[Any, list[int]] = defaultdict(list)
+        for reduction in replayed.live.values():
+            expected[getattr(reduction, by)].append(reduction.grams)
+        found = snapshot.statistics(by, EVER)
+        assert found == [Statistic(of, len(g), sum(g)) for of, g in sorted(expected.items())]
+
+
+def _check_books(folder: Path, replayed: Replayed, snapshot: Snapshot) -> None:
+    """The books are those of the activities that are not erased, as far as they were recorded."""
+    expected: dict[tuple[bytes, str], set[tuple[int, bytes]]] = defaultdict(set)
+    for statement in replayed.statements:
+        path = folder / activities_path(bytes.fromhex(statement.body.get("root", "")))
+        if statement.kind == "submission" and path.exists():
+            lines = path.read_bytes().split(b"\n")
+            for line, of in zip(lines, _named(folder, replayed, statement), strict=False):
+                whose = parse_activity(line).subject if line else None
+                if whose is not None and snapshot.locate(of.holder):
+                    expected[whose, statement.issuer].add((of.day, of.holder))
+    for (whose, platform), rows in expected.items():
+        found = snapshot.book([whose], platform, EVER, limit=len(rows) + 1)
+        assert [(row.day, row.holder) for row in found] == sorted(rows)
 
 
 def check_held_by(city: City, reduction: Reduction) -> None:
