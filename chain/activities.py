@@ -57,6 +57,7 @@ OPTIONAL: Mapping[str, type] = {
     **dict.fromkeys(LINE_FIELDS, dict),
 }
 _SHA256_DIGITS = 64
+_SUBJECT_DIGITS = range(32, 33)
 _NONCE_DIGITS = range(32, 129)
 
 
@@ -71,6 +72,12 @@ class Activity:
     def digest(self) -> bytes:
         """The 32 bytes by which a reduction names its activity."""
         return sha256(b"tally/activity/v1\n" + self.data).digest()
+
+    @property
+    def subject(self) -> bytes | None:
+        """The pseudonym of the person, 16 bytes; None if it names none."""
+        named = self.fields.get("subject", "")
+        return bytes.fromhex(named) if _is_hex(named, _SUBJECT_DIGITS) else None
 
 
 def _bad(field: str, expected: str) -> Malformed:

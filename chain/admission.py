@@ -30,6 +30,8 @@ class Admitted:
 
     entry: Entry
     activities: bytes
+    subjects: Sequence[bytes | None] = ()
+    """Whom each activity names (`chain.activities.Activity.subject`)."""
 
     @property
     def root(self) -> bytes:
@@ -104,10 +106,15 @@ def admit(state: State, statement: Statement, lines: Sequence[bytes]) -> Admitte
     if not 1 <= len(lines) <= SUBMISSION_COUNT_MAX:
         raise Malformed("submission-count", stated=len(lines), given=len(lines))
     reductions: list[Reduction] = []
-    made = reduce_activities(parse_activities(lines), state, statement.issuer)
+    activities = parse_activities(lines)
+    made = reduce_activities(activities, state, statement.issuer)
     for number, reduction in enumerate(made, 1):
         if isinstance(reduction, Refusal):
             raise Malformed("activity-invalid", line=number, reason=reduction.text())
         reductions.append(reduction)
     check_submission(state, statement, reductions)
-    return Admitted(Entry(statement, reductions), b"\n".join(lines) + b"\n")
+    return Admitted(
+        Entry(statement, reductions),
+        b"\n".join(lines) + b"\n",
+        [activity.subject for activity in activities],
+    )

@@ -258,6 +258,13 @@ def _span(key: bytes, item: bytes) -> Span:
     )
 
 
+def stored_spans(data: bytes) -> list[Span]:
+    """The spans that a stored page holds itself, in order; raises `Fault`."""
+    page = Page.decode(data)
+    items = zip(page.keys, page.items, strict=True)
+    return [_span(key, item) for key, item in items if not item[0] & _STUB]
+
+
 class Register:
     """The register over stored pages.
 
@@ -411,6 +418,15 @@ class Register:
         """All live spans in order, or those of one line."""
         for span in self._from(ROOT_PAGE, (line or b"").ljust(KEY_SIZE, b"\0")):
             if line is not None and span.line != line:
+                return
+            yield span
+
+    def reaching(self, line: bytes, start: int, end: int) -> Iterator[Span]:
+        """The live spans on a line that overlap ``[start, end)``, in order, read as they are
+        taken."""
+        yield from self.overlapping([(line, start, start + 1)], 1)[0]
+        for span in self._from(ROOT_PAGE, line + (start + 1).to_bytes(8)):
+            if span.line != line or span.start >= end:
                 return
             yield span
 

@@ -7,8 +7,8 @@ transaction of the database: this is the moment at which it is staged for ever. 
 
 Nothing is kept of a block that did not commit.  After any error the sequencer forgets what it
 held in memory and reads the database again, because an error does not say whether the commit
-was done.  A second sequencer that commits first makes this one fail on the block's height, and
-begin again from what it finds.
+was done.  A second sequencer that took the lead, or commits first, makes this one fail on the
+epoch or on the block's height, and begin again from what it finds.
 """
 
 import json
@@ -24,15 +24,16 @@ from chain.bulk import no_collection
 from chain.effects import Effects, Entry, Refused
 from chain.lots import Lot, LotTree
 from chain.merkle import Frontier, leaf_hashes
+from chain.paths import lot_path
 from chain.receipts import sign_tree
-from chain.reductions import Reduction, total_grams
+from chain.reductions import Reduction
 from chain.register import ROOT_PAGE, Register
 from chain.rules import NAMED_BY, apply, check_signed
 from chain.spans import FOREVER, Span
 from chain.state import State
 from chain.store import queue
-from chain.store.answers import Answer, answers
-from chain.store.files import lot_path
+from chain.store.answers import Answer, answer
+from chain.store.leading import Lead
 from chain.store.ledger import Block, LedgerStore
 from chain.store.snapshot import Head, Pending
 from keys.errors import Conflict, Fault, NotAllowed, Refusal, Usage
@@ -88,11 +89,14 @@ class Sequencer:
     """Seals blocks of one ledger.
 
     ``signers`` hold the operator's keys: the one in force, and any that is to follow it, so that
-    governance may rotate the key between two statements of a block.
+    governance may rotate the key between two statements of a block.  ``lead`` is the right to seal
+    (`chain.store.leading`): after another process took it over, nothing is sealed here.  Without it
+    only the height of a block keeps two writers apart.
     """
 
-    def __init__(self, store: LedgerStore, *signers: Signer) -> None:
+    def __init__(self, store: LedgerStore, *signers: Signer, lead: Lead | None = None) -> None:
         self.store = store
+        self.lead = lead
         self._signers = {signer.public.kid: signer for signer in signers}
         self._memory: _Memory | None = None
         # Reductions that this process admitted itself need not be read again from their file.
@@ -148,7 +152,7 @@ class Sequencer:
     def _seal(self, time: int) -> Head | None:
         draft = self._draft(time)
         while draft is not None and not draft.statements:
-            self.store.dismiss(draft.done, draft.refused)
+            self.store.dismiss(draft.done, draft.refused, self.lead)
             draft = self._draft(time)
         return None if draft is None else self._finish(draft, time)
 
@@ -218,11 +222,13 @@ class Sequencer:
                 voided=draft.voided,
                 refusals=draft.refusals,
                 days=draft.days,
+                statistics=draft.statistics,
                 lots=list(draft.lots),
                 pages=pages,
                 done=draft.done,
                 refused=draft.refused,
-            )
+            ),
+            self.lead,
         )
         self._memory = _Memory(
             draft.state, memory.register, frontier, head.recorded, head.refused, head.grams
@@ -285,20 +291,9 @@ class Sequencer:
         with self.store.snapshot() as snapshot:
             return snapshot.pages(numbers)
 
-    # --- answering ---
-
     def answer(self, statement: Statement) -> Answer | None:
-        """What became of a statement; None while it waits.
-
-        Raises the `Refusal` with which the rules refused it, or `Usage` if it is not known here.
-        """
-        made = answers(self.store, [statement.id])
-        if statement.id not in made:
-            raise Usage("statement-not-known", id=statement.id.hex())
-        answer = made[statement.id]
-        if isinstance(answer, Refusal):
-            raise answer
-        return answer
+        """What became of a statement (`chain.store.answers`)."""
+        return answer(self.store, statement)
 
 
 class _Draft:
@@ -313,6 +308,7 @@ class _Draft:
         self.voided: list[tuple[bytes, int]] = []
         self.refusals: list[tuple[int, int, Refused]] = []
         self.days: list[tuple[int, int]] = []
+        self.statistics: dict[tuple[int, str, str], tuple[int, int]] = {}
         self.lots: Mapping[Lot, LotTree] = {}
         self.done: list[int] = []
         self.refused: list[tuple[int, str]] = []
@@ -350,12 +346,20 @@ class _Draft:
             self.lots = self.view.gathered
         if entry.statement.kind == "void":
             self.voided += [(reduction.holder, index) for reduction in entry.reductions]
-            self.grams -= total_grams(entry.reductions)
+            for reduction in entry.reductions:
+                self._count(reduction, -1)
         for position, (reduction, why) in enumerate(
             zip(entry.reductions, effects.outcomes, strict=False)
         ):
             if why is None:
                 self.recorded.append((reduction.holder, index, position))
-                self.grams += reduction.grams
+                self._count(reduction, 1)
             else:
                 self.refusals.append((index, position, why))
+
+    def _count(self, of: Reduction, change: int) -> None:
+        """Add a reduction to the grams and to the statistics, or take it off."""
+        self.grams += change * of.grams
+        name = (of.day, of.platform, of.scenario)
+        count, grams = self.statistics.get(name, (0, 0))
+        self.statistics[name] = count + change, grams + change * of.grams

@@ -136,7 +136,8 @@ def _read(reader: TileReader, paths: Callable[[int], str], width: int) -> tuple[
         raise Unreadable("tile-missing", path=paths(width)) from None
 
 
-def _read_hashes(reader: TileReader, level: int, number: int, width: int) -> tuple[bytes, ...]:
+def read_hashes(reader: TileReader, level: int, number: int, width: int) -> tuple[bytes, ...]:
+    """The first ``width`` hashes of a hash tile; raises `Unreadable`, `Malformed`."""
     paths = functools.partial(tile_path, level, number)
     data, width_read = _read(reader, paths, width)
     if len(data) != HASH_SIZE * width_read:
@@ -144,7 +145,8 @@ def _read_hashes(reader: TileReader, level: int, number: int, width: int) -> tup
     return merkle.split_hashes(data)[:width]
 
 
-def _read_entries(reader: TileReader, number: int, width: int) -> list[bytes]:
+def read_entries(reader: TileReader, number: int, width: int) -> list[bytes]:
+    """The first ``width`` entries of an entry bundle; raises `Unreadable`, `Malformed`."""
     paths = functools.partial(entries_path, number)
     data, width_read = _read(reader, paths, width)
     entries = decode_entries(data)
@@ -162,7 +164,7 @@ def new_tiles(reader: TileReader, old_size: int, entries: Sequence[bytes]) -> di
     """
     files: dict[str, bytes] = {}
     number, width = divmod(old_size, TILE_WIDTH)
-    held = _read_entries(reader, number, width) if width and entries else []
+    held = read_entries(reader, number, width) if width and entries else []
     held += entries
     for at in range(0, len(held), TILE_WIDTH):
         bundle = held[at : at + TILE_WIDTH]
@@ -173,7 +175,7 @@ def new_tiles(reader: TileReader, old_size: int, entries: Sequence[bytes]) -> di
     while nodes:
         number, width = divmod(count, TILE_WIDTH)
         if width:
-            nodes[:0] = _read_hashes(reader, level, number, width)
+            nodes[:0] = read_hashes(reader, level, number, width)
         full = []
         for at in range(0, len(nodes), TILE_WIDTH):
             tile = nodes[at : at + TILE_WIDTH]
@@ -198,7 +200,7 @@ class TileTree:
     def _read_levels(self, level: int, number: int) -> list[Sequence[bytes]]:
         count = self._log_size >> TILE_HEIGHT * level
         width = min(TILE_WIDTH, count - number * TILE_WIDTH)
-        return merkle.levels(_read_hashes(self._reader, level, number, width))
+        return merkle.levels(read_hashes(self._reader, level, number, width))
 
     def _subtree(self, start: int, end: int) -> Frontier:
         """The frontier of the leaves ``[start, end)``, where they are a subtree of some size."""
@@ -256,5 +258,5 @@ class TileTree:
     def _entries(self, start: int, end: int) -> Iterator[bytes]:
         for first in range(start - start % TILE_WIDTH, end, TILE_WIDTH):
             width = min(TILE_WIDTH, self._log_size - first)
-            bundle = _read_entries(self._reader, first // TILE_WIDTH, width)
+            bundle = read_entries(self._reader, first // TILE_WIDTH, width)
             yield from bundle[max(0, start - first) : end - first]

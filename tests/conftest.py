@@ -1,6 +1,11 @@
-"""How the property tests run: the same examples every time, or many more in the long runs."""
+"""How the property tests run: the same examples every time, or many more in the long runs; and on
+which databases the tests of a ledger run: on each."""
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
+from support import postgres
 
 # Timing decides no test: neither a deadline nor a slow generator fails one.
 settings.register_profile(
@@ -20,3 +25,28 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("ci")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL server, started when the first test wants it."""
+    with postgres.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The database in which the ledgers of a module's tests are: each of the two in turn."""
+    if request.param == "sqlite":
+        yield request.param
+    else:
+        server: postgres.Server = request.getfixturevalue("postgres_server")
+        with server.use():
+            yield request.param
+
+
+@pytest.fixture(autouse=True)
+def databases() -> Iterator[None]:
+    """A test's databases in PostgreSQL go with it, and its connections."""
+    with postgres.passing():
+        yield

@@ -7,7 +7,7 @@ from chain.effects import Refused
 from chain.receipts import make_receipt
 from chain.store.ledger import LedgerStore
 from chain.store.snapshot import Head, Snapshot
-from keys.errors import Fault, Refusal
+from keys.errors import Fault, Refusal, Usage
 from keys.statements import Statement
 from keys.strict import parse_json
 from keys.suites import PublicKey
@@ -23,6 +23,20 @@ class Answer:
     refusals: Mapping[int, Refused]
     platforms: Mapping[bytes, str]
     """For each holder that a refusal met, the platform that submitted its reduction."""
+
+
+def answer(store: LedgerStore, statement: Statement) -> Answer | None:
+    """What became of a statement; None while it waits.
+
+    Raises the `Refusal` with which the rules refused it, or `Usage` if it is not known here.
+    """
+    made = answers(store, [statement.id])
+    if statement.id not in made:
+        raise Usage("statement-not-known", id=statement.id.hex())
+    found = made[statement.id]
+    if isinstance(found, Refusal):
+        raise found
+    return found
 
 
 def answers(
@@ -57,6 +71,21 @@ def answers(
             },
         )
     return made
+
+
+def receipts(store: LedgerStore, indices: Sequence[int]) -> list[bytes]:
+    """Receipts of the entries at these log indices as of the last block, by the key that signs
+    now."""
+    with store.snapshot() as snapshot:
+        last = snapshot.block(snapshot.height())
+        key, origin = _key_of(snapshot, last), snapshot.origin()
+    tree = store.tree(last.size)
+    return [
+        make_receipt(
+            key, origin, last.size, index, tree.inclusion(index, last.size), last.receipt_signature
+        )
+        for index in indices
+    ]
 
 
 def _waiting(

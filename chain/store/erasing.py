@@ -8,21 +8,26 @@ activity is an empty line.  A platform may have submitted an activity more than 
 reported on the day of a reduction that is named, under the digest of its activity, is erased.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from chain.certifications import Certification, erasure_list
+from chain.paths import activities_path, reductions_path
 from chain.reductions import Reduction, parse_reductions, split_reductions
-from chain.store.files import Files, activities_path, reductions_path
+from chain.store.files import Files
 from chain.store.snapshot import Snapshot
+from chain.store.subjects import SubjectRow, read_subjects, subject_rows
 from keys.statements import Statement
 
+Forget = Callable[[Sequence[SubjectRow]], None]
+"""Takes out of the database whose reductions these were."""
 
-def erase(files: Files, snapshot: Snapshot, erasures: Iterable[Statement]) -> int:
+
+def erase(files: Files, snapshot: Snapshot, erasures: Iterable[Statement], forget: Forget) -> int:
     """Erase the activities that these statements name; how many lines there still were."""
-    return sum(_erase(files, snapshot, statement) for statement in erasures)
+    return sum(_erase(files, snapshot, statement, forget) for statement in erasures)
 
 
-def _erase(files: Files, snapshot: Snapshot, erasure: Statement) -> int:
+def _erase(files: Files, snapshot: Snapshot, erasure: Statement, forget: Forget) -> int:
     platform = Certification.read(erasure.body["certification"]).platform
     named = _named(files, snapshot, erasure)
     digests = {reduction.digest for reduction in named}
@@ -41,9 +46,12 @@ def _erase(files: Files, snapshot: Snapshot, erasure: Statement) -> int:
             for position, reduction in enumerate(reductions)
             if reduction.digest in digests and lines[position]
         ]
-        for position in found:
-            lines[position] = b""
         if found:
+            whose = read_subjects(lines[position] for position in found)
+            # First: afterwards no line tells any more which rows were its.
+            forget(subject_rows(whose, [reductions[position] for position in found]))
+            for position in found:
+                lines[position] = b""
             files.write({path: b"\n".join(lines)})
         erased += len(found)
     return erased

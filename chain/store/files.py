@@ -44,10 +44,12 @@ class Files:
         self._system = system or System()
         self._durable: set[Path] = set()
 
-    def read(self, path: str) -> bytes:
-        """A file's bytes; raises `Unreadable`."""
+    def read(self, path: str, start: int = 0, size: int = -1) -> bytes:
+        """A file's bytes: all, or ``size`` of them from ``start`` on; raises `Unreadable`."""
         try:
-            return (self.folder / path).read_bytes()
+            with open(self.folder / path, "rb") as file:
+                file.seek(start)
+                return file.read(size)
         except OSError as error:
             raise Unreadable("file-unreadable", path=path, reason=error.strerror) from error
 
@@ -98,18 +100,3 @@ class Files:
             self._system.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-def reductions_path(root: bytes) -> str:
-    """The file of a submission's reductions."""
-    return f"submissions/{root.hex()[:2]}/{root.hex()}"
-
-
-def activities_path(root: bytes) -> str:
-    """The file of a submission's activities."""
-    return f"activities/{root.hex()[:2]}/{root.hex()}.ndjson"
-
-
-def lot_path(root: bytes) -> str:
-    """The file of a lot's reductions (`chain.lots`)."""
-    return f"lots/{root.hex()[:2]}/{root.hex()}"

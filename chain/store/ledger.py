@@ -19,25 +19,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Insert, Table, bindparam, delete, insert, null, update
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, insert, null, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chain import merkle
 from chain.effects import Refused
 from chain.lots import Lot, LotEntry, LotTree
+from chain.paths import CHECKPOINT, activities_path, lot_path, reductions_path
 from chain.reductions import Reduction, parse_reductions, split_reductions
-from chain.spans import Span
+from chain.spans import FOREVER, Span
 from chain.store import tables
-from chain.store.database import migrate, open_engine, sqlite_url
+from chain.store.database import execute_rows, migrate, open_engine, sqlite_url
 from chain.store.erasing import erase
-from chain.store.files import Files, System, activities_path, lot_path, reductions_path
+from chain.store.files import Files, System
+from chain.store.leading import Lead, take_lead
 from chain.store.snapshot import Head, Place, Snapshot, StateMemory
+from chain.store.subjects import SubjectRow
+from chain.store.submissions import SubmissionTrees
 from chain.tiles import DirectoryReader, TileTree, new_tiles
 from keys.errors import Fault, Unreadable, VerificationError
 from keys.notes import parse_checkpoint, parse_note
 from keys.statements import Statement
 
-CHECKPOINT = "checkpoint"
+_SUBJECT_COLUMNS = ["day", "pseudonym", "holder"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Block:
     """(index, position, why)."""
     days: Sequence[tuple[int, int]]
     """(day, index) of each submission, for each day on which a reduction of it is."""
+    statistics: Mapping[tuple[int, str, str], tuple[int, int]]
+    """(day, platform, scenario): by how much its count and its grams change."""
     lots: Sequence[Lot]
     """The lots that a close made."""
     pages: Mapping[int, bytes | None]
@@ -74,6 +80,7 @@ class LedgerStore:
         self.files = Files(folder, system)
         self.engine = engine or open_engine(sqlite_url(folder / "ledger.db"))
         self._memory = StateMemory()
+        self.trees = SubmissionTrees(self.files)
 
     def prepare(self) -> None:
         """Make the folder and the tables, or bring them to the version that this code knows."""
@@ -85,7 +92,7 @@ class LedgerStore:
         """The ledger as it is now, unmoved by blocks that are made meanwhile."""
         options: dict[str, Any] = {}
         if self.engine.dialect.name == "postgresql":
-            options["isolation_level"] = "REPEATABLE READ"
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with self.engine.connect().execution_options(**options) as connection:
             yield Snapshot(connection, self._memory)
 
@@ -139,7 +146,12 @@ class LedgerStore:
 
     # --- changes ---
 
-    def enqueue(self, statements: Iterable[Statement], files: Mapping[str, bytes]) -> None:
+    def enqueue(
+        self,
+        statements: Iterable[Statement],
+        files: Mapping[str, bytes],
+        subjects: Sequence[SubjectRow] = (),
+    ) -> None:
         """Keep admitted statements, and what they name, until a block takes them.
 
         A statement that waits already stays where it is; one that was refused waits again.
@@ -149,7 +161,7 @@ class LedgerStore:
         rows = [{"id": s.id, "data": s.data, "refusal": None} for s in statements]
         if not rows:
             return
-        with self._write() as connection:
+        with self.writing() as connection:
             made = _insert(connection, pending)
             connection.execute(
                 made.on_conflict_do_update(
@@ -159,15 +171,28 @@ class LedgerStore:
                 ),
                 rows,
             )
+            subject = _insert(connection, tables.subject).on_conflict_do_nothing()
+            # In the order of the table: neighbours share a page, and two writers never wait for
+            # each other in a circle.
+            execute_rows(connection, subject, _SUBJECT_COLUMNS, sorted(subjects))
 
-    def commit(self, block: Block) -> None:
-        """Enter a block, all of it or nothing; raises IntegrityError if its height is taken."""
-        with self._write() as connection:
+    def lead(self) -> Lead | None:
+        """Take the lead (`chain.store.leading`); None where another process has it."""
+        return take_lead(self.engine, self.folder)
+
+    def commit(self, block: Block, lead: Lead | None = None) -> None:
+        """Enter a block, all of it or nothing.
+
+        Raises IntegrityError if its height is taken, `Conflict` if ``lead`` was taken over.
+        """
+        with self.writing(lead) as connection:
             self._commit(connection, block)
 
-    def dismiss(self, done: Sequence[int], refused: Sequence[tuple[int, str]]) -> None:
+    def dismiss(
+        self, done: Sequence[int], refused: Sequence[tuple[int, str]], lead: Lead | None = None
+    ) -> None:
         """Take pending statements off when there is no block to make; see `Block`."""
-        with self._write() as connection:
+        with self.writing(lead) as connection:
             _take_off(connection, done, refused)
 
     def _commit(self, connection: Connection, block: Block) -> None:
@@ -197,7 +222,7 @@ class LedgerStore:
         if block.recorded:
             # A voided reduction may be submitted, and recorded, again.
             made = _insert(connection, tables.reduction)
-            _execute_rows(
+            execute_rows(
                 connection,
                 made.on_conflict_do_update(
                     index_elements=["holder"],
@@ -237,27 +262,34 @@ class LedgerStore:
         if block.days:
             days = [{"day": day, "index": index} for day, index in block.days]
             connection.execute(insert(tables.submission_day), days)
+        if block.statistics:
+            statistic = tables.statistic
+            sums = _insert(connection, statistic)
+            connection.execute(
+                sums.on_conflict_do_update(
+                    index_elements=["day", "platform", "scenario"],
+                    set_={
+                        "count": statistic.c.count + sums.excluded.count,
+                        "grams": statistic.c.grams + sums.excluded.grams,
+                    },
+                ),
+                [
+                    {"day": d, "platform": p, "scenario": s, "count": count, "grams": grams}
+                    for (d, p, s), (count, grams) in block.statistics.items()
+                ],
+            )
         if block.lots:
             connection.execute(insert(tables.lot), [lot._asdict() for lot in block.lots])
-        page = tables.page
-        pages = _insert(connection, page)
-        _execute_rows(
-            connection,
-            pages.on_conflict_do_update(
-                index_elements=["number"], set_={"data": pages.excluded.data}
-            ),
-            ["number", "data"],
-            [(number, data) for number, data in block.pages.items() if data is not None],
-        )
-        gone = [{"of": number} for number, data in block.pages.items() if data is None]
-        if gone:
-            connection.execute(delete(page).where(page.c.number == bindparam("of")), gone)
+        put_pages(connection, block.pages)
         _take_off(connection, block.done, block.refused)
 
     @contextlib.contextmanager
-    def _write(self) -> Iterator[Connection]:
+    def writing(self, lead: Lead | None = None) -> Iterator[Connection]:
+        """A transaction that writes; raises `Conflict` if ``lead`` was taken over."""
         connecting = self.engine.connect().execution_options(writes=True)
         with connecting as connection, connection.begin():
+            if lead is not None:
+                lead.fence(connection)
             yield connection
 
     # --- the published log ---
@@ -278,11 +310,11 @@ class LedgerStore:
             self._check_published(size)
             while True:
                 with self.snapshot() as snapshot:
-                    block = snapshot.first_block_after(size)
+                    block = snapshot.block_to_publish(size)
                     if block is None:
                         return
                     entries = snapshot.entries(size, block.size)
-                    self._erase_of(snapshot, block)
+                    self._erase(snapshot, size, block.size)
                 reader = DirectoryReader(self.folder)
                 self.files.write(new_tiles(reader, size, entries))
                 self.files.write({CHECKPOINT: block.checkpoint})
@@ -294,13 +326,27 @@ class LedgerStore:
         How many activities there still were.
         """
         with self._publishing(), self.snapshot() as snapshot:
-            erasures = (logged.statement for logged in snapshot.logged(["erasure"]))
-            return erase(self.files, snapshot, erasures)
+            return self._erase(snapshot)
 
-    def _erase_of(self, snapshot: Snapshot, block: Head) -> None:
-        statements = snapshot.block_statements(block.height)
-        erasures = (snapshot.statement(at) for at, kind, _ in statements if kind == "erasure")
-        erase(self.files, snapshot, erasures)
+    def _erase(self, snapshot: Snapshot, first: int = 0, until: int = FOREVER) -> int:
+        logged = snapshot.logged(["erasure"], first)
+        erasures = (of.statement for of in logged if of.index < until)
+        return erase(self.files, snapshot, erasures, self._forget)
+
+    def _forget(self, rows: Sequence[SubjectRow]) -> None:
+        """Take out whose reductions these were."""
+        if not rows:
+            return
+        subject = tables.subject
+        gone = delete(subject).where(
+            *(subject.c[name] == bindparam(f"of_{name}") for name in _SUBJECT_COLUMNS)
+        )
+        given = [
+            {f"of_{name}": value for name, value in zip(_SUBJECT_COLUMNS, row, strict=True)}
+            for row in rows
+        ]
+        with self.writing() as connection:
+            connection.execute(gone, given)
 
     def _check_published(self, size: int) -> None:
         """Raise `Fault` if the database is not the one that published the checkpoint.
@@ -328,13 +374,32 @@ class LedgerStore:
         return TileTree(DirectoryReader(self.folder), self.published_size())
 
 
-def open_store(folder: Path, url: str | None = None, system: System | None = None) -> LedgerStore:
-    """Open an existing ledger; raises `Unreadable` if there is none."""
-    if url is None and not (folder / "ledger.db").is_file():
+def open_store(folder: Path, url: str | None = None, *, threads: int = 1) -> LedgerStore:
+    """Open an existing ledger; raises `Unreadable` if there is none.
+
+    url: its database, if it is not the SQLite file in its folder; threads: how many use it at once.
+    """
+    file = folder / "ledger.db"
+    if url is None and not file.is_file():
         raise Unreadable("ledger-missing", path=str(folder))
-    store = LedgerStore(folder, open_engine(url) if url else None, system)
+    store = LedgerStore(folder, open_engine(url or sqlite_url(file), threads))
     store.prepare()
     return store
+
+
+def put_pages(connection: Connection, pages: Mapping[int, bytes | None]) -> None:
+    """Store pages of the register, and delete those that are None."""
+    page = tables.page
+    made = _insert(connection, page)
+    execute_rows(
+        connection,
+        made.on_conflict_do_update(index_elements=["number"], set_={"data": made.excluded.data}),
+        ["number", "data"],
+        [(number, data) for number, data in pages.items() if data is not None],
+    )
+    gone = [{"of": number} for number, data in pages.items() if data is None]
+    if gone:
+        connection.execute(delete(page).where(page.c.number == bindparam("of")), gone)
 
 
 def _met(span: Span | None) -> dict[str, object]:
@@ -359,20 +424,6 @@ def _take_off(
             .values(refusal=bindparam("why")),
             [{"of": number, "why": why} for number, why in refused],
         )
-
-
-def _execute_rows(
-    connection: Connection, statement: Insert, columns: list[str], rows: Sequence[tuple[Any, ...]]
-) -> None:
-    """Execute for many rows with nothing done to each row on its way to the driver."""
-    if not rows:
-        return
-    compiled = statement.compile(dialect=connection.dialect, column_keys=columns)
-    if compiled.positional:
-        connection.exec_driver_sql(str(compiled), list(rows))
-    else:
-        named = [dict(zip(columns, row, strict=True)) for row in rows]
-        connection.exec_driver_sql(str(compiled), named)
 
 
 def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -7,23 +7,30 @@ its answer (`chain.store.answers`), and does not wait again.
 from collections.abc import Mapping, Sequence
 
 from chain.admission import Admitted
+from chain.paths import activities_path, reductions_path
 from chain.reductions import dump_reductions
-from chain.store.files import activities_path, reductions_path
 from chain.store.ledger import LedgerStore
+from chain.store.subjects import SubjectRow, subject_rows
 from keys.errors import Malformed
 from keys.statements import Statement
 
 
 def submit(store: LedgerStore, submissions: Sequence[Admitted]) -> None:
-    """Keep admitted submissions, their reductions and their activities."""
+    """Keep admitted submissions, their reductions, their activities, and of whom these are."""
     files = {}
+    subjects: list[SubjectRow] = []
     for admitted in submissions:
-        files[reductions_path(admitted.root)] = dump_reductions(admitted.entry.reductions)
+        reductions, named = admitted.entry.reductions, admitted.subjects
+        files[reductions_path(admitted.root)] = dump_reductions(reductions)
         path = activities_path(admitted.root)
-        # What is there already is the same, but for what was erased since.
-        is_there = store.files.exists(path)
-        files[path] = store.files.read(path) if is_there else admitted.activities
-    _enqueue(store, [admitted.entry.statement for admitted in submissions], files)
+        files[path] = admitted.activities
+        if store.files.exists(path):
+            # What is there already is the same, but for what was erased since.
+            files[path] = store.files.read(path)
+            lines = files[path].split(b"\n")
+            named = [whose if line else None for whose, line in zip(named, lines, strict=False)]
+        subjects += subject_rows(named, reductions)
+    _enqueue(store, [admitted.entry.statement for admitted in submissions], files, subjects)
 
 
 def post(store: LedgerStore, statements: Sequence[Statement]) -> None:
@@ -39,8 +46,11 @@ def post(store: LedgerStore, statements: Sequence[Statement]) -> None:
 
 
 def _enqueue(
-    store: LedgerStore, statements: Sequence[Statement], files: Mapping[str, bytes]
+    store: LedgerStore,
+    statements: Sequence[Statement],
+    files: Mapping[str, bytes],
+    subjects: Sequence[SubjectRow] = (),
 ) -> None:
     with store.snapshot() as snapshot:
         known = snapshot.known([statement.id for statement in statements])
-    store.enqueue([s for s in statements if s.id not in known], files)
+    store.enqueue([s for s in statements if s.id not in known], files, subjects)

@@ -7,7 +7,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    func,
+    select,
+    tuple_,
+)
 
 from chain.effects import Refused
 from chain.lots import Lot
@@ -17,11 +27,19 @@ from chain.rules import GOVERNANCE_KINDS, replay_governance
 from chain.spans import Span
 from chain.state import State
 from chain.store import tables
+from chain.store.database import version
 from keys.errors import Fault, Usage
 from keys.statements import Statement, parse_statement
-from keys.strict import dump_date
+from keys.strict import DAY_MAX, dump_date
 
+PUBLISHED_AT_ONCE = 4_096
+"""Entries of the log."""
+ROWS_AT_ONCE = 1_000
 _IN_MAX = 500
+# A proof asks for pages ten times: what it asks is put together once.
+_PAGES = select(tables.page.c.number, tables.page.c.data).where(
+    tables.page.c.number.in_(bindparam("numbers", expanding=True))
+)
 
 
 class Head(NamedTuple):
@@ -48,6 +66,23 @@ class Place:
     index: int
     position: int
     voided: int | None
+
+
+class Booked(NamedTuple):
+    """A reduction of a subject: its day, its holder, and where it stands."""
+
+    day: int
+    holder: bytes
+    place: Place
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """How many reductions of a day, a platform or a scenario are recorded, and their grams."""
+
+    of: int | str
+    count: int
+    grams: int
 
 
 class Pending(NamedTuple):
@@ -80,13 +115,16 @@ class Snapshot:
     def __init__(self, connection: Connection, memory: "StateMemory") -> None:
         self._connection = connection
         self._memory = memory
+        self._head: Head | None = None
 
     def head(self) -> Head | None:
         """The last block, or None before the first."""
-        row = self._connection.execute(
-            select(tables.block).order_by(tables.block.c.height.desc()).limit(1)
-        ).first()
-        return _head(row) if row is not None else None
+        if self._head is None:
+            row = self._connection.execute(
+                select(tables.block).order_by(tables.block.c.height.desc()).limit(1)
+            ).first()
+            self._head = _head(row) if row is not None else None
+        return self._head
 
     def block(self, height: int) -> Head:
         """A block by its height; raises `Usage`."""
@@ -96,6 +134,18 @@ class Snapshot:
         if row is None:
             raise Usage("block-unknown", height=height)
         return _head(row)
+
+    def blocks(self, size: int, after: int, limit: int) -> list[Head]:
+        """The first ``limit`` blocks above the height ``after`` that a log of ``size`` has."""
+        block = tables.block
+        wanted = select(block).where(block.c.height > after, block.c.size <= size)
+        rows = self._connection.execute(wanted.order_by(block.c.height).limit(limit))
+        return list(map(_head, rows))
+
+    def height(self) -> int:
+        """The height of the last block; -1 before the first."""
+        found = self._connection.scalar(select(func.max(tables.block.c.height)))
+        return -1 if found is None else int(found)
 
     def state(self) -> State | None:
         """What the rules know: the fold of governance, and the position of the log."""
@@ -124,21 +174,38 @@ class Snapshot:
         """The statements of governance from the index ``first`` on, in the order of the log."""
         return self.logged(GOVERNANCE_KINDS, first)
 
-    def logged(self, kinds: Iterable[str], first: int = 0) -> Iterator[Logged]:
-        """The statements of these kinds from the index ``first`` on, in the order of the log."""
+    def logged(
+        self, kinds: Iterable[str], first: int = 0, limit: int | None = None
+    ) -> Iterator[Logged]:
+        """The statements of these kinds from the index ``first`` on, in the order of the log: all,
+        or the first ``limit`` of them."""
+        statement = tables.statement
+        wanted = self._with_times().where(
+            statement.c.kind.in_(list(kinds)), statement.c.index >= first
+        )
+        rows = self._connection.execute(wanted.order_by(statement.c.index).limit(limit))
+        return map(self._logged, rows)
+
+    def logged_at(self, indices: Collection[int]) -> Iterator[Logged]:
+        """The statements at these indices."""
+        rows = self._among(self._with_times(), tables.statement.c.index, indices)
+        return map(self._logged, rows)
+
+    def _with_times(self) -> Select[Any]:
+        """Statements with the times of their blocks, and of the blocks before."""
         statement, block = tables.statement, tables.block
         before = block.alias()
-        rows = self._connection.execute(
+        return (
             select(statement.c.index, statement.c.data, block.c.time, before.c.time)
             .join_from(statement, block, block.c.height == statement.c.height)
             .join(before, before.c.height == statement.c.height - 1, isouter=True)
-            .where(statement.c.kind.in_(list(kinds)), statement.c.index >= first)
-            .order_by(statement.c.index)
         )
-        for index, data, time, clock in rows:
-            # In the first block there is no seal yet: the clock is the genesis's.
-            then = self.statement(0).body["time"] if clock is None else clock
-            yield Logged(index, parse_statement(data), time, then)
+
+    def _logged(self, row: Row[Any]) -> Logged:
+        index, data, time, clock = tuple(row)
+        # In the first block there is no seal yet: the clock is the genesis's.
+        then = self.statement(0).body["time"] if clock is None else clock
+        return Logged(index, parse_statement(data), time, then)
 
     def origin(self) -> str:
         """The log's origin, from its genesis."""
@@ -151,8 +218,11 @@ class Snapshot:
 
     def pages(self, numbers: Sequence[int]) -> dict[int, bytes]:
         """Stored pages of the register, those that exist."""
-        page = tables.page
-        return dict(self._among(select(page.c.number, page.c.data), page.c.number, numbers))
+        found: dict[int, bytes] = {}
+        for at in range(0, len(numbers), _IN_MAX):
+            asked = {"numbers": numbers[at : at + _IN_MAX]}
+            found.update(map(tuple, self._connection.execute(_PAGES, asked)))
+        return found
 
     def statement(self, index: int) -> Statement:
         """An entry of the log; raises `Usage`."""
@@ -162,6 +232,12 @@ class Snapshot:
         if data is None:
             raise Usage("statement-unknown", index=index)
         return parse_statement(data)
+
+    def statements(self, indices: Collection[int]) -> dict[int, Statement]:
+        """The entries of the log at these indices."""
+        of = tables.statement
+        rows = self._among(select(of.c.index, of.c.data), of.c.index, indices)
+        return {index: parse_statement(data) for index, data in rows}
 
     def find(self, identity: bytes) -> tuple[int, int] | None:
         """(index, height) of the statement with this id."""
@@ -224,23 +300,128 @@ class Snapshot:
         rows = select(of.c.index).where(of.c.day >= first, of.c.day < until)
         return list(self._connection.scalars(rows.distinct().order_by(of.c.index)))
 
-    def lots(self, platform: str | None = None, scenario: str | None = None) -> list[Lot]:
-        """The lots of closed days, sorted: all, or those of a platform or a scenario."""
+    def submissions(
+        self, first: int, size: int, days: range, platform: str | None, limit: int
+    ) -> list[tuple[int, Statement]]:
+        """The first ``limit`` submissions from the index ``first`` on, of a log of ``size``, with
+        reductions on ``days``: all, or those of a platform."""
+        statement, on = tables.statement, tables.submission_day
+        wanted = select(statement.c.index, statement.c.data).where(
+            statement.c.kind == "submission",
+            statement.c.index >= first,
+            statement.c.index < size,
+        )
+        if days != range(DAY_MAX + 1):
+            among = select(on.c.index).where(on.c.day >= days.start, on.c.day < days.stop)
+            wanted = wanted.where(statement.c.index.in_(among))
+        if platform is not None:
+            wanted = wanted.where(statement.c.issuer == platform)
+        rows = self._connection.execute(wanted.order_by(statement.c.index).limit(limit))
+        return [(index, parse_statement(data)) for index, data in rows]
+
+    def book(
+        self,
+        pseudonyms: Collection[bytes],
+        platform: str,
+        days: tuple[int, int],
+        *,
+        limit: int,
+    ) -> list[Booked]:
+        """What a platform ever had recorded for these pseudonyms on the days ``[first, until)``:
+        the first ``limit`` of it, by day and holder."""
+        subject, of, statement = tables.subject, tables.reduction, tables.statement
+        statistic = tables.statistic
+        # Days come first in the table, so that what is written together lies together.
+        known = select(statistic.c.day).where(
+            statistic.c.platform == platform,
+            statistic.c.day >= days[0],
+            statistic.c.day < days[1],
+        )
+        wanted = (
+            select(subject.c.day, subject.c.holder, of.c.index, of.c.position, of.c.voided)
+            .join_from(subject, of, of.c.holder == subject.c.holder)
+            .join(statement, statement.c.index == of.c.index)
+            .where(
+                subject.c.day.in_(known),
+                subject.c.pseudonym.in_(pseudonyms),
+                statement.c.issuer == platform,
+            )
+            .order_by(subject.c.day, subject.c.holder)
+            .limit(limit)
+        )
+        return [
+            Booked(day, holder, Place(*place))
+            for day, holder, *place in self._connection.execute(wanted)
+        ]
+
+    def statistics(
+        self,
+        by: str,
+        days: tuple[int, int],
+        *,
+        platform: str | None = None,
+        scenario: str | None = None,
+        after: int | str | None = None,
+        limit: int | None = None,
+    ) -> list[Statistic]:
+        """What is recorded and not voided, on the days ``[first, until)``, by "day", "platform" or
+        "scenario", in the order of these: all, or what is of a platform or of a scenario; the
+        first ``limit``, or those after a day or a name."""
+        of = tables.statistic
+        key, count = of.c[by], func.sum(of.c["count"])
+        wanted = (
+            select(key, count, func.sum(of.c.grams))
+            .where(of.c.day >= days[0], of.c.day < days[1])
+            .group_by(key)
+            .having(count > 0)
+            .order_by(key)
+            .limit(limit)
+        )
+        if after is not None:
+            wanted = wanted.where(key > after)
+        if platform is not None:
+            wanted = wanted.where(of.c.platform == platform)
+        if scenario is not None:
+            wanted = wanted.where(of.c.scenario == scenario)
+        # PostgreSQL adds up to its decimals.
+        return [
+            Statistic(name, int(count), int(grams))
+            for name, count, grams in self._connection.execute(wanted)
+        ]
+
+    def lots(
+        self,
+        platform: str | None = None,
+        scenario: str | None = None,
+        *,
+        days: tuple[int, int] = (0, DAY_MAX + 1),
+        after: tuple[str, str, int] | None = None,
+        limit: int | None = None,
+    ) -> list[Lot]:
+        """The lots of closed days ``[first, until)``, sorted: all, or those of a platform or a
+        scenario; the first ``limit`` of them, or those after a platform, a scenario and a day."""
         lot = tables.lot
-        wanted = select(*(lot.c[name] for name in Lot._fields))
+        order = (lot.c.platform, lot.c.scenario, lot.c.day)
+        wanted = select(*(lot.c[name] for name in Lot._fields)).order_by(*order).limit(limit)
+        wanted = wanted.where(lot.c.day >= days[0], lot.c.day < days[1])
         if platform is not None:
             wanted = wanted.where(lot.c.platform == platform)
         if scenario is not None:
             wanted = wanted.where(lot.c.scenario == scenario)
-        rows = self._connection.execute(wanted.order_by(lot.c.platform, lot.c.scenario, lot.c.day))
-        return [Lot(*row) for row in rows]
+        if after is not None:
+            wanted = wanted.where(tuple_(*order) > tuple_(*after))
+        return [Lot(*row) for row in self._connection.execute(wanted)]
 
     def lot(self, platform: str, scenario: str, day: int) -> Lot:
         """The lot of a platform, a scenario and a day; raises `Usage`."""
-        found = next((lot for lot in self.lots(platform, scenario) if lot.day == day), None)
-        if found is None:
-            raise Usage("lot-unknown", platform=platform, scenario=scenario, day=dump_date(day))
-        return found
+        for lot in self.lots(platform, scenario, days=(day, day + 1)):
+            return lot
+        raise Usage("lot-unknown", platform=platform, scenario=scenario, day=dump_date(day))
+
+    def lot_platform(self, root: bytes) -> str | None:
+        """Whose lot has this root; None if there is none."""
+        lot = tables.lot
+        return self._connection.scalar(select(lot.c.platform).where(lot.c.root == root).limit(1))
 
     def refusals(self, index: int) -> dict[int, Refused]:
         """The reductions of a submission that were refused, by their position."""
@@ -274,6 +455,22 @@ class Snapshot:
         columns = select(pending.c.id, pending.c.refusal)
         return dict(self._among(columns, pending.c.id, identities))
 
+    def kept(self, identity: bytes) -> Statement:
+        """The statement with this id, in the log or pending; raises `Usage`."""
+        for of in (tables.statement, tables.pending):
+            data = self._connection.scalar(select(of.c.data).where(of.c.id == identity))
+            if data is not None:
+                return parse_statement(data)
+        raise Usage("statement-not-known", id=identity.hex())
+
+    def waiting_numbers(self) -> tuple[int, int] | None:
+        """The first and the last number of the statements that wait; None: none waits."""
+        number = tables.pending.c.number
+        first, last = self._connection.execute(
+            select(func.min(number), func.max(number)).where(tables.pending.c.refusal.is_(None))
+        ).one()
+        return None if first is None else (first, last)
+
     def pending_count(self) -> int:
         """How many admitted statements wait for a block."""
         pending = tables.pending
@@ -303,6 +500,27 @@ class Snapshot:
         for at in range(0, len(values), _IN_MAX):
             rows = columns.where(of.in_(values[at : at + _IN_MAX]))
             yield from self._connection.execute(rows)
+
+    def version(self) -> str | None:
+        """The version of the tables."""
+        return version(self._connection)
+
+    def rows(self, table: Table) -> Iterator[Row[Any]]:
+        """All rows of a table, in the order of its key."""
+        statement = select(table).order_by(*table.primary_key.columns)
+        yield from self._connection.execute(
+            statement, execution_options={"yield_per": ROWS_AT_ONCE}
+        )
+
+    def block_to_publish(self, size: int) -> Head | None:
+        """The last of the blocks beyond ``size`` that are well published together; None: none."""
+        row = self._connection.execute(
+            select(tables.block)
+            .where(tables.block.c.size > size, tables.block.c.size <= size + PUBLISHED_AT_ONCE)
+            .order_by(tables.block.c.height.desc())
+            .limit(1)
+        ).first()
+        return _head(row) if row is not None else self.first_block_after(size)
 
     def first_block_after(self, size: int) -> Head | None:
         """The first block that ends beyond ``size``."""

@@ -1,6 +1,7 @@
 """The tables of a ledger's database.
 
-Everything here can be computed again from the log and the files of reductions, except ``pending``.
+Everything here can be computed again from the log and its files of reductions and activities,
+except ``pending``.
 Integers that count bytes, grams or log indices are 64 bits wide; hashes are raw bytes.
 """
 
@@ -102,6 +103,28 @@ submission_day = Table(
     sqlite_with_rowid=False,
 )
 
+#: Whose reductions are whose (`chain.store.subjects`).
+subject = Table(
+    "subject",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("pseudonym", LargeBinary, primary_key=True),
+    Column("holder", LargeBinary, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+#: What is recorded, less what is voided.
+statistic = Table(
+    "statistic",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("platform", String(64), primary_key=True),
+    Column("scenario", String(64), primary_key=True),
+    Column("count", BigInteger, nullable=False, comment="reductions"),
+    Column("grams", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 #: The lots of closed days (`chain.lots`); the reductions of each are in a file.
 lot = Table(
     "lot",
@@ -139,4 +162,17 @@ pending = Table(
     Column("data", LargeBinary, nullable=False),
     Column("refusal", Text, comment="JSON"),
     sqlite_autoincrement=True,
+)
+
+#: How often the lead was taken (`chain.store.leading`): the one row.
+lead = Table(
+    "lead",
+    metadata,
+    Column(
+        "epoch",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+        comment="how often the lead was taken",
+    ),
 )

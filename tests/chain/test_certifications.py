@@ -23,6 +23,8 @@ from keys.participants import Role, key_holder, role_holder
 from keys.statements import Statement
 from keys.strict import dump_cbor, dump_date, parse_date
 
+pytestmark = pytest.mark.usefixtures("database")
+
 FIRST = TODAY
 PARTS = ("metro-app", "city-bus")
 

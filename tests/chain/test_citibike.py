@@ -18,6 +18,8 @@ from chain.admission import Admitted
 from chain.reductions import Reduction
 from keys.strict import parse_date
 
+pytestmark = pytest.mark.usefixtures("database")
+
 TOP = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("TALLY_DATA") or TOP.parent / "shared" / "data")
 SAMPLE = TOP / "tests" / "data" / "synthetic-trips.csv"

@@ -9,12 +9,13 @@ from support.replay import check_replay
 
 from chain.genesis import library, publish_methodology
 from chain.lots import Lot, LotTree
+from chain.paths import lot_path
 from chain.spans import make_holder
-from chain.store.files import lot_path
-from chain.store.ledger import open_store
 from keys.errors import Fault, Refusal, Unreadable, Usage, VerificationError
 from keys.statements import Statement
 from keys.strict import dump_date, dump_json, parse_json
+
+pytestmark = pytest.mark.usefixtures("database")
 
 DAY = 86_400
 
@@ -308,13 +309,16 @@ def test_an_older_ledger_learns_the_days_of_its_submissions(city: City) -> None:
         for statement in (
             "DROP TABLE submission_day",
             "DROP TABLE lot",
+            "DROP TABLE lead",
+            "DROP TABLE subject",
+            "DROP TABLE statistic",
             "UPDATE alembic_version SET version_num = '0001'",
         ):
             connection.execute(sa.text(statement))
     city.store.engine.dispose()
-    with open_store(city.folder).snapshot() as snapshot:
-        assert snapshot.submissions_on(TODAY, TODAY + 1) == [answer.index]
     again = city.reopen()
+    with again.store.snapshot() as snapshot:
+        assert snapshot.submissions_on(TODAY, TODAY + 1) == [answer.index]
     assert [lot.count for lot in closed(again, TODAY + 2)] == [1, 1]
     check_replay(again)
 

@@ -9,13 +9,16 @@ from support.books import DAY
 from support.certified import CertifiedCity
 from support.city import NOON, TODAY
 from support.faults import Faults, FaultySystem, Injected
+from support.postgres import copy_ledger
 from support.replay import check_replay
 
 from api.proving import prove_reduction
 from chain.certifications import Certification
-from chain.store.files import activities_path
+from chain.paths import activities_path
 from keys.errors import Usage
 from keys.statements import Statement
+
+pytestmark = pytest.mark.usefixtures("database")
 
 PEOPLE = ("ann", "ben", "cat")
 
@@ -144,7 +147,7 @@ def test_a_call_that_fails_leaves_the_erasure_to_be_done(tmp_path: Path, late: b
     while at == 0 or faults.struck:
         at += 1
         folder = tmp_path / f"{at}"
-        shutil.copytree(city.folder, folder)
+        copy_ledger(city.folder, folder)
         faults = Faults(at, late)
         faulty = CertifiedCity(folder, FaultySystem(faults, {}))
         faults.watch(faulty.store.engine)

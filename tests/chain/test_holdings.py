@@ -19,6 +19,8 @@ from keys.errors import Conflict, Refusal
 from keys.statements import Statement
 from keys.strict import INTEGER_MAX, dump_cbor
 
+pytestmark = pytest.mark.usefixtures("database")
+
 SERIES = "city-bus_metro-app_2026"
 TOP = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("TALLY_DATA") or TOP.parent / "shared" / "data")

@@ -13,8 +13,10 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
+    run_state_machine_as_test,
 )
 from support.city import FIRST_DAY, NOON, OFFSET, PLATFORMS, City, founding_actions
+from support.postgres import Server
 from support.replay import check_provable, check_replay
 
 from chain.admission import Admitted
@@ -315,3 +317,9 @@ class LedgerMachine(RuleBasedStateMachine):
 TestLedger = LedgerMachine.TestCase
 # Each of these is some hundred blocks with their proofs.
 TestLedger.settings = settings(max_examples=max(settings.default.max_examples // 2, 1))
+
+
+def test_the_machine_on_postgresql(postgres_server: Server) -> None:
+    shorter = settings(max_examples=max(settings.default.max_examples // 10, 1))
+    with postgres_server.use():
+        run_state_machine_as_test(LedgerMachine, settings=shorter)

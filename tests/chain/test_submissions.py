@@ -34,6 +34,8 @@ from keys.participants import Role
 from keys.statements import Statement, sign_statement
 from keys.strict import dump_date
 
+pytestmark = pytest.mark.usefixtures("database")
+
 MIDNIGHT = NOON + 12 * 3600
 """The end of 2 March in the city."""
 

@@ -1,0 +1,26 @@
+"""Where the files of a ledger stand, below its folder or its URL; the log's are in `chain.tiles`.
+
+    checkpoint                                   the last checkpoint
+    submissions/<two digits>/<root>              the reductions of a submission
+    activities/<two digits>/<root>.ndjson        its activities, a line each
+    lots/<two digits>/<root>                     the reductions of a lot
+
+A root is in hexadecimal, the two digits are its first.
+"""
+
+CHECKPOINT = "checkpoint"
+
+
+def reductions_path(root: bytes) -> str:
+    """The file of a submission's reductions."""
+    return f"submissions/{root.hex()[:2]}/{root.hex()}"
+
+
+def activities_path(root: bytes) -> str:
+    """The file of a submission's activities."""
+    return f"activities/{root.hex()[:2]}/{root.hex()}.ndjson"
+
+
+def lot_path(root: bytes) -> str:
+    """The file of a lot's reductions (`chain.lots`)."""
+    return f"lots/{root.hex()[:2]}/{root.hex()}"
