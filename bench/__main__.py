@@ -24,7 +24,7 @@ import chain.reductions
 import chain.register
 import chain.spans
 from api.proving import policy_text, prove_reduction
-from bench import certificates
+from bench import audits, certificates
 from bench.city import NOW, ORIGIN, RIDES, TRIPS, Batch, BenchCity, key
 from bench.parts import measure_parts
 from chain.admission import admit
@@ -58,6 +58,7 @@ def main() -> int:
     try:
         result = run(folder, given.spans, given.rounds)
         result["certificate"] = certificates.measure(folder / "certificate", given.reductions)
+        result["audit"] = audits.measure(folder / "certificate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if given.json:
@@ -259,6 +260,7 @@ def show(result: dict[str, Any]) -> None:
         f"{proofs['bundle_bytes']:,} bytes, checked in {proofs['bundle_check_ms']:.1f} ms"
     )
     certificates.show(result["certificate"])
+    audits.show(result["audit"])
 
 
 def _seconds(work: Callable[[], object]) -> float:

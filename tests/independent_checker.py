@@ -217,7 +217,9 @@ class Bundle:  # §20
     def in_force(self, index):
         """The rules at an index, and the books."""
         given = self.given
-        version = next(v for v in (1, 2) if given["rules"]["holder"] == holder("rules", u(v)).hex())
+        version = next(
+            v for v in (1, 2, 3) if given["rules"]["holder"] == holder("rules", u(v)).hex()
+        )
         self.held(given["rules"], "rules", [], holder("rules", u(version)), index)
         self.until = 0
         if given["books"] is not None:

@@ -22,7 +22,7 @@ LOCKS = ("verify", "ledger", "dev", "foreign", "merkletools")
 # What a checker may find in its process; the underscored ones are the compiled parts.
 CHECKER_MAY_LOAD = {"cbor2", "_cbor2", "cffi", "_cffi_backend", "cryptography", "_openssl"}
 # What is no part of a checker, and may need more.
-LEDGER_ONLY = ("chain.store", "chain.sequencer")
+LEDGER_ONLY = ("chain.store", "chain.sequencer", "keys.oprf")
 
 
 def tracked() -> list[Path]:

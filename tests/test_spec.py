@@ -19,9 +19,12 @@ from chain.governance import ACTIONS
 from chain.holdings import MOVES
 from chain.records import Record
 from keys.catalogue import TEXTS
+from keys.oprf import Blinded, PrivateKey
 from keys.participants import MAY_SIGN, Role
+from keys.pseudonyms import message
 from keys.strict import parse_json
 from keys.suites import SUITES
+from verifier.books import _FIELDS as BOOK_FIELDS
 from verifier.bundles import _KINDS as BUNDLE_KINDS
 from verifier.bundles import ANCHORS
 from verifier.certificates import FIELDS as CERTIFICATE_FIELDS
@@ -70,6 +73,8 @@ def modules() -> Iterator[Any]:
         for info in pkgutil.walk_packages(path, f"{package}."):
             if ".migrations" not in info.name:
                 yield importlib.import_module(info.name)
+    for name in ("api.access_tokens", "api.service.signatures"):
+        yield importlib.import_module(name)
 
 
 def source(module: Any) -> str:
@@ -159,6 +164,19 @@ _SCRIPT = (
 )
 
 
+def test_the_pseudonym_of_the_example_is_what_the_code_gives() -> None:
+    block = re.search(r"```pseudonyms\n(.*?)```", TEXT, re.DOTALL)
+    assert block is not None
+    stated = dict(line.split(" = ") for line in block[1].splitlines())
+    key = PrivateKey(bytes.fromhex(stated["seed"]))
+    data = message(stated["class"], stated["identifier"])
+    blinded = Blinded([data])
+    [output] = blinded.finalize(*key.evaluate(blinded.elements), key.public)
+    for name, value in (("public", key.public), ("message", data), ("output", output)):
+        assert stated[name] == value.hex()
+    assert stated["pseudonym"] == output[:16].hex()
+
+
 # --- limits and tags ---
 
 
@@ -232,10 +250,10 @@ def test_the_actions_and_their_fields_are_those_of_the_code() -> None:
         }
     coded = {
         name: {
-            **dict.fromkeys(required.keys() - {"action"}, False),
-            **dict.fromkeys(optional, True),
+            **dict.fromkeys(of.required.keys() - {"action"}, False),
+            **dict.fromkeys(of.optional, True),
         }
-        for name, (_, required, optional) in ACTIONS.items()
+        for name, of in ACTIONS.items()
     }
     assert stated == coded
 
@@ -318,6 +336,18 @@ def test_the_checks_of_a_certificate_are_those_of_the_code() -> None:
     steps = re.findall(r'_step\("([a-z]+)"', made)
     stated = [name for row in table for name in _CODE.findall(row[0])]
     assert set(stated) == {*steps, "unseeded", "witnessed"}
+
+
+def test_the_fields_of_a_book_are_those_of_the_code() -> None:
+    table = rows(section("Books"), "field", "value")
+    stated = {name for row in table for name in _CODE.findall(row[0])}
+    assert stated == (BOOK_FIELDS.keys() - ANCHORS.keys()) | {"format"}
+
+
+def test_the_checks_of_a_book_are_those_of_the_code() -> None:
+    table = rows(section("Books"), "step", "what must hold")
+    steps = re.findall(r'_step\("([a-z-]+)"\)', source(importlib.import_module("verifier.books")))
+    assert [row[0].strip("`") for row in table] == [*steps, "witnessed"]
 
 
 # --- checks, verdicts, codes ---

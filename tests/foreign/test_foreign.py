@@ -17,6 +17,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from support.city import NOON, City
+from support.service import served
 from support.suites import es256, high_s
 
 from chain import merkle
@@ -142,6 +144,36 @@ def test_scitt_cose_refuses_what_we_refuse(foreign: Path) -> None:
         key = OPERATOR.public if case["key"] == pem(public) else OTHER.public
         with pytest.raises(VerificationError):
             check_receipt(bytes.fromhex(case["data"]), bytes.fromhex(case["entry"]), key, ORIGIN)
+
+
+def test_both_read_what_the_service_gives(foreign: Path, tmp_path: Path) -> None:
+    city = City.found(tmp_path / "ledger")
+    city.submit([city.ride("ann", NOON), city.ride("bob", NOON)])
+    with city.store.snapshot() as snapshot:
+        statements = [snapshot.statement(index) for index in range(city.state.index)]
+    with served(city, sealing=False) as client:
+        [cose] = cbor2.loads(client.get("/.well-known/scitt-keys").content)
+        log = PublicKey(cose[3], cose[-2])
+        given = [client.get(f"/entries/{statement.id.hex()}").content for statement in statements]
+    origin = city.state.genesis.origin
+    issuers = [city.state.participants[s.issuer].keys[0].public for s in statements]
+    city.store.engine.dispose()
+    receipts = [
+        job("receipt", receipt, log, statement.data, log)
+        for receipt, statement in zip(given, statements, strict=True)
+    ]
+    signed = [
+        job("statement", statement.data, public, named=public)
+        for statement, public in zip(statements, issuers, strict=True)
+    ]
+    answers = ask(foreign, receipts + signed)
+    assert all(answer["accepted"] for answer in answers), answers
+    read = answers[: len(receipts)]
+    assert [answer["place"][1] for answer in read] == list(range(len(statements)))
+    assert {answer["claims"][0] for answer in read} == {origin}
+    assert [answer["claims"][0] for answer in answers[len(receipts) :]] == [
+        statement.issuer for statement in statements
+    ]
 
 
 @pytest.mark.parametrize("suite", SUITES)

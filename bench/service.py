@@ -1,0 +1,168 @@
+"""The service under load, over loopback: real server processes, and clients in a process of theirs.
+
+What the clients send is signed before the clock starts; what is measured is the way from the
+first byte sent to the receipt in hand.  All of it shares the machine's cores.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from api.service import signatures
+from bench.city import NOW, BenchCity, key
+from keys import signer
+from keys.strict import dump_base64, dump_json
+
+LARGE, LARGE_COUNT, LARGE_CLIENTS = 1_000, 40, 4
+SINGLE_COUNT, SINGLE_CLIENTS = 3_000, 128
+PROOF_COUNT = 1_000
+PASSPHRASE = b"bench"
+
+Sent = tuple[str, bytes]
+"""A path, and the body to post to it; or no body, to get it."""
+
+
+def measure(city: BenchCity, folder: Path, database: str | None = None) -> dict[str, float]:
+    """Rates and times of the service of a ledger, which is closed here and served from there."""
+    large = [_body(*batch) for batch in city.batches(LARGE_COUNT, LARGE)]
+    single = [_body(*batch) for batch in city.batches(SINGLE_COUNT, 1)]
+    known = city.batches(1, LARGE)
+    leaves = [reduction.leaf.hex() for reduction in city.reduce(known[0][1])]
+    ledger = city.sequencer.state.genesis.id
+    city.close()
+    keys = folder.with_name(f"{folder.name}-keys")
+    keys.mkdir()
+    signer.save(key("operator"), keys / "operator.pem", PASSPHRASE)
+    made: dict[str, float] = {}
+    with serve(folder, database) as url:
+        run(url, [("/v1/submissions", _body(*known[0]))], 1)
+        paths: list[Sent] = [
+            (f"/v1/reductions/{leaves[n % len(leaves)]}/bundle", b"") for n in range(PROOF_COUNT)
+        ]
+        seconds, times = run(url, paths, 1, ledger)
+        made |= {"proofs_a_second": PROOF_COUNT / seconds, **_times("proof", times)}
+        seconds, times = run(url, [("/v1/submissions", body) for body in large], LARGE_CLIENTS)
+        made |= {"large_a_second": LARGE * LARGE_COUNT / seconds, **_times("large", times)}
+        seconds, times = run(url, [("/v1/submissions", body) for body in single], SINGLE_CLIENTS)
+        made |= {"single_a_second": SINGLE_COUNT / seconds, **_times("single", times)}
+        made |= _stages(url)
+    return made
+
+
+@contextmanager
+def serve(folder: Path, database: str | None = None, workers: int = 1) -> Iterator[str]:
+    """`tally serve`, in processes of its own; gives its URL."""
+    command = [sys.executable, "-m", "api.cli", "serve", str(folder), "--port", "0", "--json"]
+    command += ["--now", str(NOW), "--workers", str(workers)]
+    command += ["--database", database] if database else []
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TALLY_PASSPHRASE": PASSPHRASE.decode()},
+        text=True,
+    )
+    try:
+        if process.stdout is None:
+            raise RuntimeError("no output to read")
+        told = "".join(iter(process.stdout.readline, "}\n"))
+        url = str(json.loads(told + "}")["url"])
+        _await(url)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+def run(
+    url: str, sent: Sequence[Sent], clients: int, ledger: bytes | None = None
+) -> tuple[float, list[float]]:
+    """Seconds in all, and of each request, of so many clients at once in another process.
+
+    ledger: requests are signed for it, by the operator.
+    """
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_clients, (url, sent, clients, ledger))
+
+
+def _clients(
+    url: str, sent: Sequence[Sent], clients: int, ledger: bytes | None
+) -> tuple[float, list[float]]:
+    return asyncio.run(_all(url, sent, clients, ledger))
+
+
+async def _all(
+    url: str, sent: Sequence[Sent], clients: int, ledger: bytes | None
+) -> tuple[float, list[float]]:
+    waiting = iter(sent)
+    times: list[float] = []
+    limits = httpx2.Limits(max_connections=clients, max_keepalive_connections=clients)
+    async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=120) as client:
+
+        async def one() -> None:
+            for path, body in waiting:
+                began = time.perf_counter()
+                response = await _send(client, path, body, ledger)
+                times.append(time.perf_counter() - began)
+                if response.status_code != 200:
+                    raise RuntimeError(f"{response.status_code}: {response.text[:300]}")
+
+        began = time.perf_counter()
+        await asyncio.gather(*(one() for _ in range(clients)))
+        return time.perf_counter() - began, times
+
+
+async def _send(
+    client: httpx2.AsyncClient, path: str, body: bytes, ledger: bytes | None
+) -> httpx2.Response:
+    if body:
+        return await client.post(path, content=body)
+    request = client.build_request("GET", path)
+    if ledger is not None:
+        of = signatures.Request("GET", path, request.headers.multi_items())
+        request.headers.update(
+            signatures.sign(of, key("operator"), participant="operator", ledger=ledger, now=NOW)
+        )
+    return await client.send(request)
+
+
+def _body(statement: Any, lines: Sequence[bytes]) -> bytes:
+    first = dump_json({"statement": dump_base64(statement.data)})
+    return b"\n".join([first, *lines]) + b"\n"
+
+
+def _await(url: str) -> None:
+    while True:
+        try:
+            if httpx2.get(f"{url}/readyz").status_code == 200:
+                return
+        except httpx2.TransportError:
+            pass
+        time.sleep(0.1)
+
+
+def _times(name: str, times: Sequence[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    return {
+        f"{name}_p50_ms": ordered[len(ordered) // 2] * 1e3,
+        f"{name}_p99_ms": ordered[len(ordered) * 99 // 100] * 1e3,
+    }
+
+
+def _stages(url: str) -> dict[str, float]:
+    """Seconds that the service spent in each stage, by its own measures."""
+    lines = httpx2.get(f"{url}/metrics").text.splitlines()
+    found = [line.split() for line in lines if line.startswith("tally_stage_seconds_sum")]
+    return {f"stage_{name.split(chr(34))[1]}_s": float(value) for name, value in found}
