@@ -59,7 +59,11 @@ class Writing:
     """One certificate in the making."""
 
     def __init__(
-        self, store: LedgerStore, snapshot: Snapshot, units: Units, origins: Origins | None
+        self,
+        store: LedgerStore,
+        snapshot: Snapshot,
+        units: Units,
+        origins: Origins | None = None,
     ) -> None:
         self._store, self._snapshot, self._units = store, snapshot, units
         self._proving = Proving(store, snapshot)

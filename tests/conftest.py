@@ -27,6 +27,32 @@ settings.register_profile(
 settings.load_profile("ci")
 
 
+#: What runs on PostgreSQL in the ordinary suite as well; all else does in the long runs.
+ON_BOTH = frozenset(
+    {
+        "test_backup",
+        "test_closing",
+        "test_crashes",
+        "test_erasing",
+        "test_keeping_a_ledger",
+        "test_leading",
+        "test_processes",
+        "test_races",
+        "test_roles",
+        "test_sequencer",
+        "test_statistics",
+        "test_submitting",
+    }
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        if params.get("database") == "postgresql" and item.path.stem not in ON_BOTH:
+            item.add_marker("long")
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
     """A PostgreSQL server, started when the first test wants it."""

@@ -148,7 +148,7 @@ def read_answer(statement: Statement, items: Sequence[Item], made: Mapping[str, 
     if type(made["height"]) is not int:
         raise TypeError("height")
     receipt = parse_base64(made["receipt"])
-    return Answer(made["index"], made["height"], receipt, refusals, platforms)
+    return Answer(made["index"], made["height"], made["time"], receipt, refusals, platforms)
 
 
 def _read_refused(reduction: Reduction, row: Mapping[str, Any]) -> Refused:

@@ -54,39 +54,46 @@ def recorded(
     reductions: of a submission, where they are at hand; else they are read from their file.  full:
     with what was refused, which is for whoever may see the reductions.
     """
-    with stage("answer"), of.reading() as (snapshot, state):
+    with stage("answer"):
         made: dict[str, Any] = {
             "id": statement.id.hex(),
             "status": "recorded",
             "kind": statement.kind,
             "index": answer.index,
             "height": answer.height,
-            "time": snapshot.block(answer.height).time,
+            "time": answer.time,
             "receipt": dump_base64(answer.receipt),
         }
         if statement.kind == "submission":
             if reductions is None and answer.refusals:
                 reductions = of.store.reductions(bytes.fromhex(statement.body["root"]))
-            made |= _submission(statement, answer, reductions or [], state, lang)
+            made |= {
+                "scenario": statement.body["scenario"],
+                "count": statement.body["count"],
+                "recorded": statement.body["count"] - len(answer.refusals),
+                "grams": statement.body["grams"],
+                "refused": [],
+            }
+            if answer.refusals:
+                _refused(made, answer, reductions or [], of.state(), lang)
             if answer.refusals and not full:
                 made["refused"] = None
     return made
 
 
-def _submission(
-    statement: Statement, answer: Answer, reductions: Sequence[Reduction], state: State, lang: str
-) -> dict[str, Any]:
-    not_recorded = [reductions[position] for position in answer.refusals]
-    return {
-        "scenario": statement.body["scenario"],
-        "count": statement.body["count"],
-        "recorded": statement.body["count"] - len(answer.refusals),
-        "grams": statement.body["grams"] - total_grams(not_recorded),
-        "refused": [
-            _refusal(position, why, reductions[position], answer, state, lang)
-            for position, why in answer.refusals.items()
-        ],
-    }
+def _refused(
+    made: dict[str, Any],
+    answer: Answer,
+    reductions: Sequence[Reduction],
+    state: State,
+    lang: str,
+) -> None:
+    """Put in what was refused."""
+    made["grams"] -= total_grams([reductions[position] for position in answer.refusals])
+    made["refused"] = [
+        _refusal(position, why, reductions[position], answer, state, lang)
+        for position, why in answer.refusals.items()
+    ]
 
 
 def _refusal(

@@ -41,6 +41,7 @@ from keys import signer
 from keys.oprf import PrivateKey
 
 BACKLOG = 2_048
+SWITCH_SECONDS = 0.0005
 RESTART_SECONDS = 1.0
 STOP_SEALING = signal.SIGUSR1
 """Its own: a terminal and a service manager may tell all processes to end at once, and what the
@@ -180,6 +181,9 @@ def _allow_files(count: int) -> None:
 
 def _work(plan: Plan, listening: socket.socket) -> None:
     """One worker."""
+    # Its threads wait on the disk and the database in many short calls, and each must get the
+    # interpreter back at once to go on.
+    sys.setswitchinterval(SWITCH_SECONDS)
     settings = plan.settings
     store = open_store(plan.folder, plan.database, threads=settings.threads + INTAKE_THREADS)
     evaluator = Evaluator(PrivateKey.load(*given) for given in plan.pseudonym_keys)

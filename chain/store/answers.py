@@ -19,6 +19,7 @@ class Answer:
 
     index: int
     height: int
+    time: int
     receipt: bytes
     refusals: Mapping[int, Refused]
     platforms: Mapping[bytes, str]
@@ -52,7 +53,7 @@ def answers(
             return made
         blocks = {height: snapshot.block(height) for height in {h for _, h in found.values()}}
         keys = {height: _key_of(snapshot, block) for height, block in blocks.items()}
-        refusals = {index: snapshot.refusals(index) for index, _ in found.values()}
+        refusals = snapshot.refusals_of([index for index, _ in found.values()])
         platforms = _platforms(snapshot, [r for of in refusals.values() for r in of.values()])
         origin = snapshot.origin()
     tree = store.tree(max(block.size for block in blocks.values()))
@@ -62,6 +63,7 @@ def answers(
         made[identity] = Answer(
             index,
             height,
+            block.time,
             make_receipt(keys[height], origin, block.size, index, path, block.receipt_signature),
             refusals[index],
             {

@@ -9,7 +9,7 @@ as a whole.  All calls to the system go through `System`, so that tests can make
 import os
 import secrets
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from keys.errors import Unreadable
@@ -43,6 +43,8 @@ class Files:
         self.folder = folder
         self._system = system or System()
         self._durable: set[Path] = set()
+        # The disk flushes many files at once in little more than the time of one.
+        self._pool = ThreadPoolExecutor(FLUSHES_MAX)
 
     def read(self, path: str, start: int = 0, size: int = -1) -> bytes:
         """A file's bytes: all, or ``size`` of them from ``start`` on; raises `Unreadable`."""
@@ -66,18 +68,18 @@ class Files:
         folders = {target.parent for target in targets}
         for folder in sorted(folders):
             self._make_folder(folder)
-        # The disk flushes many files at once in little more than the time of one.
-        with ThreadPoolExecutor(FLUSHES_MAX) as pool:
-            written = [
-                pool.submit(self._system.write, news[target], data)
-                for target, data in targets.items()
-            ]
+        written = [
+            self._pool.submit(self._system.write, news[target], data)
+            for target, data in targets.items()
+        ]
+        # All of them have ended, well or not, before anything is told.
+        wait(written)
         for done in written:
             done.result()
         for target, new in news.items():
             self._system.rename(new, target)
-        with ThreadPoolExecutor(FLUSHES_MAX) as pool:
-            flushed = [pool.submit(self._flush, folder) for folder in sorted(folders)]
+        flushed = [self._pool.submit(self._flush, folder) for folder in sorted(folders)]
+        wait(flushed)
         for done in flushed:
             done.result()
 

@@ -425,18 +425,23 @@ class Snapshot:
 
     def refusals(self, index: int) -> dict[int, Refused]:
         """The reductions of a submission that were refused, by their position."""
-        rows = self._connection.execute(
-            select(tables.refusal)
-            .where(tables.refusal.c.index == index)
-            .order_by(tables.refusal.c.position)
-        )
-        made: dict[int, Refused] = {}
-        for row in rows:
+        return self.refusals_of([index])[index]
+
+    def refusals_of(self, indices: Collection[int]) -> dict[int, dict[int, Refused]]:
+        """The same for each of some submissions."""
+        refusal = tables.refusal
+        made: dict[int, dict[int, Refused]] = {index: {} for index in indices}
+        rows = self._among(select(refusal), refusal.c.index, indices)
+        for row in sorted(rows, key=lambda row: (row.index, row.position)):
             met = None
             if row.line is not None:
                 met = Span(row.line, row.start, row.end, row.holder)
-            made[row.position] = Refused(row.code, row.claim, met, row.day)
+            made[row.index][row.position] = Refused(row.code, row.claim, met, row.day)
         return made
+
+    def is_known(self, identity: bytes) -> bool:
+        """Whether a statement is in the log, or waits for a block."""
+        return bool(self.found([identity])) or self.waiting([identity]).get(identity, "") is None
 
     def pending(self, limit: int) -> list[Pending]:
         """Admitted statements that wait for a block, in the order in which they came."""

@@ -181,13 +181,14 @@ def test_what_was_audited_is_not_read_again(erased: CertifiedCity, tmp_path: Pat
     assert not any(path.startswith("submissions/") for path in again.asked)
 
 
+@pytest.mark.parametrize("stride", [23, pytest.param(3, marks=pytest.mark.long)])
 def test_a_source_that_fails_anywhere_delays_and_no_more(
-    erased: CertifiedCity, tmp_path: Path
+    erased: CertifiedCity, tmp_path: Path, stride: int
 ) -> None:
     files = published(erased)
     source = Recording(files)
     whole = audit(source, tmp_path / "whole")
-    for at in range(1, len(source.asked) + 1, 3):
+    for at in range(1, len(source.asked) + 1, stride):
         folder = tmp_path / str(at)
         with pytest.raises(Unreadable):
             audit(Recording(files, fails_at=at), folder)
@@ -198,8 +199,9 @@ class Stopped(BaseException):
     """The process ends here."""
 
 
+@pytest.mark.parametrize("stride", [61, pytest.param(3, marks=pytest.mark.long)])
 def test_a_crash_anywhere_goes_on_from_the_last_seal_that_was_saved(
-    erased: CertifiedCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    erased: CertifiedCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int
 ) -> None:
     files = published(erased)
     whole = audit(MemorySource(files), tmp_path / "whole")
@@ -232,7 +234,7 @@ def test_a_crash_anywhere_goes_on_from_the_last_seal_that_was_saved(
 
     total = run(tmp_path / "never", -1)
     assert total > 50
-    for at in range(1, total + 1, 3):
+    for at in range(1, total + 1, stride):
         folder = tmp_path / f"crash-{at}"
         run(folder, at)
         assert same(audit(MemorySource(files), folder), whole)

@@ -12,7 +12,7 @@ from api.service.routes.submissions import Wait, answered, shown
 from api.service.service import Of, Service
 from chain.rules import check_signed
 from chain.store.answers import answers
-from keys.errors import Malformed, Refusal, Usage
+from keys.errors import Malformed, Usage
 from keys.statements import Statement, parse_statement
 from keys.strict import parse_hex
 
@@ -43,11 +43,11 @@ async def keep(of: Service, statement: Statement) -> None:
 
 
 def _is_known(of: Service, statement: Statement) -> bool:
-    known = answers(of.store, [statement.id])
-    if statement.id in known and not isinstance(known[statement.id], Refusal):
-        return True
+    with of.reading() as (snapshot, state):
+        if snapshot.is_known(statement.id):
+            return True
     # No stranger may fill the queue, and no participant alone.
-    check_signed(of.state(), statement)
+    check_signed(state, statement)
     of.statements.take(statement.issuer, of.clock())
     return False
 

@@ -28,7 +28,6 @@ from api.service.service import Of, Service
 from chain.activities import parse_activities, split_lines
 from chain.admission import Admitted, admit
 from chain.reductions import Reduction
-from chain.store.answers import answers
 from keys.errors import Malformed, Refusal
 from keys.statements import STATEMENT_BYTES_MAX, Statement, parse_statement
 from keys.strict import fields, parse_base64, parse_json
@@ -79,12 +78,13 @@ def _admit(of: Service, body: bytes) -> Admitted | Statement:
         statement = parse_statement(parse_base64(given["statement"]))
         if statement.kind != "submission":
             raise Malformed("kind-unknown", kind=statement.kind)
-        known = answers(of.store, [statement.id])
-        if statement.id in known and not isinstance(known[statement.id], Refusal):
+        with of.reading() as (snapshot, state):
+            is_known = snapshot.is_known(statement.id)
+        if is_known:
             # It may have expired by now; its answer has not.
             _check_same(of, statement, lines)
             return statement
-        admitted = admit(of.state(), statement, lines)
+        admitted = admit(state, statement, lines)
         of.statements.take(statement.issuer, of.clock())
         return admitted
 
