@@ -498,8 +498,8 @@ class Evading(Writing):
 class Claiming(Writing):
     """A writer that passes a small reduction's place in the log off as the huge one's."""
 
-    def _recorded(self, leaves: Any) -> Any:
-        return super()._recorded([leaf for leaf in leaves if leaf != HUGE[0]])
+    def _places(self, leaves: Any) -> list[Place]:
+        return super()._places([leaf for leaf in leaves if leaf != HUGE[0]])
 
 
 def test_one_huge_reduction_hidden_among_small_ones_is_drawn(tmp_path: Path) -> None:
@@ -565,10 +565,10 @@ class Pretending(Writing):
                     places.append(Place(logged.index, at, None))
         return places
 
-    def _recorded(self, leaves: Any) -> Any:
+    def _sample(self, *given: Any) -> Any:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Proving, "spans", met)
-            return super()._recorded(leaves)
+            return super()._sample(*given)
 
 
 def met(proving: Proving, reductions: Any) -> list[list[Span]]:
