@@ -30,7 +30,7 @@ demo: .venv/.ready .venv-verify/.ready
 	$(BIN)/python demo/demo.py $(if $(DATA),--data "$(DATA)")
 
 test: .venv/.ready js/node_modules/.ready browser
-	$(BIN)/pytest -q -n 2 -m "not long"
+	$(BIN)/pytest -q -n 3 -m "not long"
 
 test-long: .venv/.ready js/node_modules/.ready
 	$(BIN)/pytest -q -n 2 -m long --timeout=0 --hypothesis-profile=long

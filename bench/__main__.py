@@ -24,7 +24,7 @@ import chain.reductions
 import chain.register
 import chain.spans
 from api.proving import policy_text, prove_reduction
-from bench import audits, certificates
+from bench import audits, certificates, service
 from bench.city import NOW, ORIGIN, RIDES, TRIPS, Batch, BenchCity, key
 from bench.parts import measure_parts
 from chain.admission import admit
@@ -59,6 +59,7 @@ def main() -> int:
         result = run(folder, given.spans, given.rounds)
         result["certificate"] = certificates.measure(folder / "certificate", given.reductions)
         result["audit"] = audits.measure(folder / "certificate")
+        result["service"] = service.measure_at(folder / "service", (0, given.spans))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     if given.json:
@@ -261,6 +262,7 @@ def show(result: dict[str, Any]) -> None:
     )
     certificates.show(result["certificate"])
     audits.show(result["audit"])
+    service.show(result["service"])
 
 
 def _seconds(work: Callable[[], object]) -> float:

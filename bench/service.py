@@ -8,6 +8,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from typing import Any
 import httpx2
 
 from api.service import signatures
-from bench.city import NOW, BenchCity, key
+from bench.city import NOW, TRIPS, BenchCity, key
 from keys import signer
 from keys.strict import dump_base64, dump_json
 
@@ -31,6 +32,17 @@ PASSPHRASE = b"bench"
 
 Sent = tuple[str, bytes]
 """A path, and the body to post to it; or no body, to get it."""
+
+
+def measure_at(folder: Path, sizes: Sequence[int]) -> dict[str, dict[str, float]]:
+    """The service of a ledger with so many spans, for each of ``sizes``."""
+    made = {}
+    for spans in sizes:
+        city = BenchCity(folder / str(spans), TRIPS, 1)
+        if spans:
+            city.preload(spans)
+        made[f"{spans:,} spans"] = measure(city, folder / str(spans))
+    return made
 
 
 def measure(city: BenchCity, folder: Path, database: str | None = None) -> dict[str, float]:
@@ -106,36 +118,42 @@ def _clients(
 async def _all(
     url: str, sent: Sequence[Sent], clients: int, ledger: bytes | None
 ) -> tuple[float, list[float]]:
-    waiting = iter(sent)
+    host = url.removeprefix("http://")
+    waiting = iter([_request(host, path, body, ledger) for path, body in sent])
     times: list[float] = []
-    limits = httpx2.Limits(max_connections=clients, max_keepalive_connections=clients)
-    async with httpx2.AsyncClient(base_url=url, limits=limits, timeout=120) as client:
 
-        async def one() -> None:
-            for path, body in waiting:
-                began = time.perf_counter()
-                response = await _send(client, path, body, ledger)
-                times.append(time.perf_counter() - began)
-                if response.status_code != 200:
-                    raise RuntimeError(f"{response.status_code}: {response.text[:300]}")
+    async def one() -> None:
+        # A client that costs little itself: it shares the machine with what it measures.
+        name, _, port = host.partition(":")
+        reader, writer = await asyncio.open_connection(name, int(port))
+        for request in waiting:
+            began = time.perf_counter()
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            found = re.search(rb"content-length: (\d+)", head)
+            body = await reader.readexactly(int(found[1]) if found else 0)
+            times.append(time.perf_counter() - began)
+            if not head.startswith(b"HTTP/1.1 200"):
+                raise RuntimeError(f"{head[:40]!r}: {body[:300]!r}")
+        writer.close()
 
-        began = time.perf_counter()
-        await asyncio.gather(*(one() for _ in range(clients)))
-        return time.perf_counter() - began, times
+    began = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(clients)))
+    return time.perf_counter() - began, times
 
 
-async def _send(
-    client: httpx2.AsyncClient, path: str, body: bytes, ledger: bytes | None
-) -> httpx2.Response:
+def _request(host: str, path: str, body: bytes, ledger: bytes | None) -> bytes:
+    """A request as it goes over the wire, signed for a ledger if one is named."""
+    headers = {"Host": host}
     if body:
-        return await client.post(path, content=body)
-    request = client.build_request("GET", path)
+        headers["Content-Length"] = str(len(body))
     if ledger is not None:
-        of = signatures.Request("GET", path, request.headers.multi_items())
-        request.headers.update(
-            signatures.sign(of, key("operator"), participant="operator", ledger=ledger, now=NOW)
-        )
-    return await client.send(request)
+        of = signatures.Request("GET", path, list(headers.items()))
+        signer = key("operator")
+        headers |= signatures.sign(of, signer, participant="operator", ledger=ledger, now=NOW)
+    lines = [f"{'POST' if body else 'GET'} {path} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def _body(statement: Any, lines: Sequence[bytes]) -> bytes:
@@ -166,3 +184,12 @@ def _stages(url: str) -> dict[str, float]:
     lines = httpx2.get(f"{url}/metrics").text.splitlines()
     found = [line.split() for line in lines if line.startswith("tally_stage_seconds_sum")]
     return {f"stage_{name.split(chr(34))[1]}_s": float(value) for name, value in found}
+
+
+def show(result: dict[str, dict[str, float]]) -> None:
+    """Print the table."""
+    print("\nthe service, over loopback, its clients on the same machine")
+    names = list(result)
+    print(f"{'':24}" + "".join(f"{name:>18}" for name in names))
+    for row in next(iter(result.values())):
+        print(f"{row:24}" + "".join(f"{result[name][row]:18,.1f}" for name in names))

@@ -12,8 +12,8 @@ settings.register_profile(
     "ci",
     deadline=None,
     derandomize=True,
-    max_examples=50,
-    stateful_step_count=30,
+    max_examples=30,
+    stateful_step_count=25,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile(
@@ -31,17 +31,13 @@ settings.load_profile("ci")
 ON_BOTH = frozenset(
     {
         "test_backup",
-        "test_closing",
         "test_crashes",
-        "test_erasing",
-        "test_keeping_a_ledger",
         "test_leading",
         "test_processes",
         "test_races",
         "test_roles",
         "test_sequencer",
         "test_statistics",
-        "test_submitting",
     }
 )
 

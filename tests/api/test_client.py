@@ -381,7 +381,7 @@ def test_what_fails_on_the_way_is_sent_again_and_recorded_once(
     assert len({request.content for request in posted}) == 1
 
 
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.lists(st.lists(st.sampled_from(PASSING), max_size=4), min_size=1, max_size=4))
 def test_no_order_of_failures_records_anything_twice_or_loses_it(
     shared: Setting, faults: Sequence[Sequence[Fault]]

@@ -24,7 +24,11 @@ def verifier(tmp_path: Path) -> Path:
     ("arguments", "words"),
     [
         (["--count", "150"], "THE DATA IS SYNTHETIC"),
-        (["--data", str(SAMPLE)], "Trips are converted: synthetic-trips.csv"),
+        pytest.param(
+            ["--data", str(SAMPLE)],
+            "Trips are converted: synthetic-trips.csv",
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["synthetic", "trips"],
 )

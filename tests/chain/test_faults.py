@@ -70,7 +70,7 @@ def seal(city: City, scene: Scene) -> None:
     city.sequencer.seal_all(city.now)
 
 
-STRIDES = {"sqlite": 1, "postgresql": 3}
+STRIDES = {"sqlite": 3, "postgresql": 9}
 """On PostgreSQL, where each copy of a ledger takes its time, one call of three is made to fail."""
 STEPS: dict[str, Callable[[City, Scene], None]] = {"submit": submit, "seal": seal}
 
