@@ -36,7 +36,6 @@ ON_BOTH = frozenset(
         "test_processes",
         "test_races",
         "test_roles",
-        "test_sequencer",
         "test_statistics",
     }
 )

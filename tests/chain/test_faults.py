@@ -227,7 +227,9 @@ def closing(folder: Path) -> Statement:
 RAISE = {"action": "threshold", "governors": 1, "instead_of": 1}
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["not-done", "done"])
+@pytest.mark.parametrize(
+    "late", [False, pytest.param(True, marks=pytest.mark.long)], ids=["not-done", "done"]
+)
 def test_a_close_that_fails_makes_its_lots_once(late: bool, tmp_path: Path, database: str) -> None:
     close = closing(tmp_path / "first")
     stride = STRIDES[database]

@@ -153,6 +153,7 @@ def same(one: AuditReport, other: AuditReport) -> bool:
     return (one.verdict, one.facts) == (other.verdict, other.facts)
 
 
+@pytest.mark.long
 def test_block_by_block_it_finds_the_same(erased: CertifiedCity, tmp_path: Path) -> None:
     whole = audit(MemorySource(published(erased)), tmp_path / "whole")
     kept = AuditState(tmp_path / "steps")

@@ -3,6 +3,7 @@ each gets its error as a problem, and after each the service answers a good subm
 
 import contextlib
 import gzip
+import io
 import json
 import socket
 import time
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -108,18 +109,30 @@ class Answer:
         return str(made["code"])
 
 
+class _Kept(io.BufferedReader):
+    """What one answer leaves in the buffer is the next one's: it stays open."""
+
+    def close(self) -> None:
+        pass
+
+
 class Connection:
     """A bare connection."""
 
     def __init__(self, service: Serving) -> None:
         url = httpx2.URL(service.url)
         self._socket = socket.create_connection((url.host, url.port), PATIENCE_SECONDS)
+        self._read = _Kept(socket.SocketIO(self._socket, "r"))
 
     def __enter__(self) -> "Connection":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
+
+    def makefile(self, *_: object) -> io.BufferedReader:
+        """What an answer is read from."""
+        return self._read
 
     def send(self, data: bytes) -> "Connection":
         """Send, as far as it is taken."""
@@ -129,7 +142,7 @@ class Connection:
 
     def answer(self) -> Answer:
         """The next answer."""
-        response = HTTPResponse(self._socket)
+        response = HTTPResponse(cast(socket.socket, self))
         response.begin()
         return Answer(
             response.status,
@@ -140,7 +153,7 @@ class Connection:
     def ends(self) -> bool:
         """Whether the service ends it, saying nothing more."""
         try:
-            return self._socket.recv(1) == b""
+            return self._read.read(1) == b""
         except ConnectionResetError:
             return True
 
