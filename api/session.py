@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from api.values import parse_time
+from api.values import STATEMENT_SECONDS, parse_time
 from chain.reductions import Reduction
 from chain.sequencer import Sequencer
 from chain.spans import make_holder
@@ -55,8 +55,6 @@ SHOWN_MAX = 20
 LEAD_SECONDS_MAX = 60
 """How long a command waits for the process that leads to seal."""
 LEAD_LOOK_SECONDS = 0.1
-STATEMENT_SECONDS = 86_400
-"""For how long a statement made here may wait to be sealed."""
 
 
 def default_language() -> str:

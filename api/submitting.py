@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from api.outcomes import Item, Known, LeftOut, Outcome, Sent, reduce_lines
-from api.session import STATEMENT_SECONDS, Ledger
+from api.session import Ledger
+from api.values import STATEMENT_SECONDS
 from chain.activities import parse_activities
 from chain.admission import Admitted, admit, sign_submission
 from chain.reductions import SUBMISSION_COUNT_MAX, Reduction

@@ -20,6 +20,9 @@ from keys.catalogue import text
 from keys.errors import Unreadable, Usage
 from keys.strict import dump_date, parse_json
 
+STATEMENT_SECONDS = 86_400
+"""For how long a statement made here may wait to be sealed."""
+
 _INTEGER = re.compile(r"[0-9]{1,19}", re.ASCII)
 _OFFSET = re.compile(r"([+-])([01][0-9]):([0-5][0-9])", re.ASCII)
 FILE_BYTES_MAX = 16_777_216

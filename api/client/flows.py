@@ -29,6 +29,7 @@ from api.client.answers import (
 )
 from api.outcomes import Item, LeftOut, Sent, reduce_lines
 from api.service import signatures
+from api.values import STATEMENT_SECONDS
 from chain.activities import parse_activities
 from chain.admission import reduce_activities, sign_submission
 from chain.reductions import Reduction
@@ -42,8 +43,6 @@ from keys.strict import dump_base64, dump_date, dump_json, parse_base64
 from verifier.policy import Policy
 
 PATIENCE_SECONDS = 60.0
-STATEMENT_SECONDS = 86_400
-"""For how long a submission signed here may wait to be sealed."""
 COMPRESSED_FROM_BYTES = 16_384
 """A shorter body is sent as it is."""
 

@@ -40,7 +40,7 @@ from api.identifiers import IDENTIFIERS, Draft, Plain, put_pseudonyms
 from api.outcomes import Sent
 from api.refusals import refusal_text
 from api.service.logs import LOG
-from api.session import STATEMENT_SECONDS
+from api.values import STATEMENT_SECONDS
 from chain.activities import Activity, parse_activity
 from chain.admission import methodologies_in_force, reduce_activities, sign_submission
 from chain.effects import Refused
