@@ -103,7 +103,7 @@ Signed = Annotated[Reader | None, Depends(signed_by)]
 SmallBody = Annotated[bytes, Depends(small_body)]
 
 
-def participant(reader: Signed) -> Reader:
+async def participant(reader: Signed) -> Reader:
     """A participant of the ledger; raises `NotAllowed` if the request is not signed."""
     if reader is None:
         raise NotAllowed("request-unsigned")
@@ -114,7 +114,7 @@ Participant = Annotated[Reader, Depends(participant)]
 """A route's parameter: a participant who signed the request."""
 
 
-def member(reader: Participant) -> Reader:
+async def member(reader: Participant) -> Reader:
     """One who may see all reductions; raises `NotAllowed`."""
     if not reader.is_member:
         raise NotAllowed("read-not-allowed", participant=reader.participant)
@@ -125,7 +125,7 @@ Member = Annotated[Reader, Depends(member)]
 """A route's parameter: one who may see all reductions."""
 
 
-def insider(reader: Participant) -> Reader:
+async def insider(reader: Participant) -> Reader:
     """One who may see all reductions, or those of a platform; raises `NotAllowed`."""
     if not reader.is_member and not reader.is_platform(reader.participant):
         raise NotAllowed("read-not-allowed", participant=reader.participant)
@@ -136,7 +136,7 @@ Insider = Annotated[Reader, Depends(insider)]
 """A route's parameter: one who may see all reductions, or those that it has submitted."""
 
 
-def platform(reader: Participant) -> Reader:
+async def platform(reader: Participant) -> Reader:
     """A platform; raises `NotAllowed`."""
     if Role.PLATFORM not in reader.roles:
         raise NotAllowed("read-not-allowed", participant=reader.participant)
@@ -147,7 +147,7 @@ Platform = Annotated[Reader, Depends(platform)]
 """A route's parameter: a platform who signed the request."""
 
 
-def bearer(request: Request, of: Of, reader: Signed) -> Access | None:
+async def bearer(request: Request, of: Of, reader: Signed) -> Access | None:
     """What the request's access token opens to who signed it, or None without a token.
 
     Raises `Malformed`, `NotAllowed`.

@@ -1,20 +1,22 @@
-"""Taking in: many admitted statements at once into the queue, and their answers when sealed.
+"""Taking in: what the requests bring is admitted, kept for a block, and answered when sealed.
 
-Two threads for each worker.  One gathers what the requests have admitted and enqueues it in one
-transaction, with one flush of its files: the more come at once, the less each costs.  The other
-looks for blocks that were sealed, wherever, and hands the answers to the requests that wait.
+Four threads for each worker, each of which does together what has gathered since it looked last:
+the more comes at once, the less each costs.  Two admit (`api.service.admitting`): one what is
+large, one after the other, and one what is small, many at once.  One enqueues, in one transaction
+with one flush of the files.  One looks for blocks that were sealed, wherever, and hands the answers
+to the requests that wait.
 """
 
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
 
+from api.service.admitting import Admitting, Sent, Taken
 from api.service.logs import LOG, reason_of
 from api.service.metrics import stage
-from chain.admission import Admitted
 from chain.store import queue
 from chain.store.answers import Answer, answers
 from chain.store.ledger import LedgerStore
@@ -26,172 +28,207 @@ LOOK_SECONDS = 0.02
 LOOKS_EVERY = 10
 """At every so manieth look also without one: a refused statement makes no block."""
 TOGETHER_MAX = 1_024
+SMALL_BYTES_MAX = 16_384
 _BUSY_SECONDS = 0.5
-INTAKE_THREADS = 2
+INTAKE_THREADS = 4
 
-Outcome = Answer | Refusal | None
-"""The answer, why all of it was refused, or None while it waits."""
+_T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class _Given:
-    """What a request hands over, and what to call with an exception or None when it is kept."""
+class _Given(NamedTuple):
+    """What a request hands over, and the future that is set once it is kept."""
 
-    what: Admitted | Statement
-    done: Callable[[BaseException | None], None]
+    sent: Sent
+    kept: "asyncio.Future[Taken]"
+
+
+_Queue = SimpleQueue[_T | None]
+"""What waits for a thread; None ends it."""
 
 
 class Intake:
-    """The way of admitted statements into the queue of one ledger, and of their answers back.
+    """The way of what is sent into the queue of one ledger, and of the answers back.
 
-    most: no more are taken in while so many statements wait for a block.
+    most: no more is taken in while so many statements wait for a block.
     """
 
-    def __init__(self, store: LedgerStore, most: int) -> None:
+    def __init__(self, store: LedgerStore, admitting: Admitting, most: int) -> None:
         self._store = store
+        self._admitting = admitting
         self._most = most
-        self._given: SimpleQueue[_Given | None] = SimpleQueue()
-        self._waiting: dict[bytes, list[Callable[[Outcome], None]]] = defaultdict(list)
-        self._changed = threading.Condition()
+        self._small: _Queue[_Given] = SimpleQueue()
+        self._large: _Queue[_Given] = SimpleQueue()
+        self._admitted: _Queue[tuple[_Given, Taken]] = SimpleQueue()
+        self._waiting: dict[bytes, list[asyncio.Future[Answer]]] = defaultdict(list)
+        self._lock = threading.Lock()
+        self._is_waited_for = threading.Event()
         self._is_fresh = False
-        self._is_stopping = False
-        self._threads = [
-            threading.Thread(target=self._enqueue, name="enqueue", daemon=True),
-            threading.Thread(target=self._look, name="answers", daemon=True),
+        self._stopped = threading.Event()
+        self._admits = [
+            _thread("admit-small", self._admit, self._small, TOGETHER_MAX),
+            _thread("admit-large", self._admit, self._large, 1),
         ]
+        self._enqueues = _thread("enqueue", self._enqueue)
+        self._looks = _thread("answers", self._look)
 
     def start(self) -> None:
         """Begin."""
-        for thread in self._threads:
+        for thread in (*self._admits, self._enqueues, self._looks):
             thread.start()
 
     def stop(self) -> None:
         """End, when what was given is in the queue."""
-        self._given.put(None)
-        with self._changed:
-            self._is_stopping = True
-            self._changed.notify()
-        for thread in self._threads:
+        for given in (self._small, self._large):
+            given.put(None)
+        for thread in self._admits:
             thread.join()
+        self._admitted.put(None)
+        self._enqueues.join()
+        self._stopped.set()
+        self._is_waited_for.set()
+        self._looks.join()
 
-    async def keep(self, what: Admitted | Statement) -> None:
-        """Keep it for a block; when this returns it survives a crash.
+    async def keep(self, sent: Sent) -> Taken:
+        """Admit it and keep it for a block; when this returns, it survives a crash.
 
-        Raises `Busy` "service-busy" while too many wait.
+        Raises the `Refusal` of all of it, or `Busy` "service-busy" while too many wait.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[None] = loop.create_future()
+        kept: asyncio.Future[Taken] = asyncio.get_running_loop().create_future()
+        is_small = isinstance(sent, Statement) or len(sent) <= SMALL_BYTES_MAX
+        (self._small if is_small else self._large).put(_Given(sent, kept))
+        return await kept
 
-        def done(error: BaseException | None) -> None:
-            loop.call_soon_threadsafe(_settle, future, error)
+    async def wait(self, identity: bytes, seconds: float) -> Answer | None:
+        """The answer about a kept statement; None if it still waits after so many seconds.
 
-        self._given.put(_Given(what, done))
-        await future
-
-    async def wait(self, identity: bytes, seconds: float) -> Outcome:
-        """What became of a kept statement; None if it still waits after so many seconds."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
-
-        def found(outcome: Outcome) -> None:
-            loop.call_soon_threadsafe(_give, future, outcome)
-
-        with self._changed:
-            self._waiting[identity].append(found)
+        Raises the `Refusal` of the whole of it.
+        """
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        with self._lock:
+            self._waiting[identity].append(future)
             self._is_fresh = True
-            self._changed.notify()
+        self._is_waited_for.set()
         try:
             async with asyncio.timeout(seconds):
                 return await future
         except TimeoutError:
             return None
         finally:
-            with self._changed:
+            with self._lock:
                 left = self._waiting.get(identity, [])
-                if found in left:
-                    left.remove(found)
+                if future in left:
+                    left.remove(future)
                 if not left:
                     self._waiting.pop(identity, None)
 
     # --- the threads ---
 
+    def _admit(self, waiting: _Queue[_Given], most: int) -> None:
+        for given in _batches(waiting, most):
+            made: Sequence[Taken | Exception]
+            try:
+                with stage("admit"):
+                    made = self._admitting.admit([one.sent for one in given])
+            except Exception as raised:  # whatever it was, each request is to answer it
+                made = [raised] * len(given)
+            told = []
+            for one, what in zip(given, made, strict=True):
+                if isinstance(what, Exception) or what.is_known:
+                    told.append((one.kept, what))
+                else:
+                    self._admitted.put((one, what))
+            _tell(told)
+
     def _enqueue(self) -> None:
-        ending = False
-        while not ending:
-            first = self._given.get()
-            if first is None:
-                return
-            given = [first]
-            while len(given) < TOGETHER_MAX and not self._given.empty():
-                more = self._given.get()
-                if more is None:
-                    ending = True
-                    break
-                given.append(more)
-            error: BaseException | None = None
+        for admitted in _batches(self._admitted, TOGETHER_MAX):
+            error: Exception | None = None
             try:
                 with stage("enqueue"):
-                    self._keep([one.what for one in given])
+                    self._keep([what for _, what in admitted])
             except OSError as raised:  # a full disk, which passes
                 LOG.error("enqueue", extra={"reason": reason_of(raised)})
                 error = Busy("service-busy", retry_after=1)
             except Exception as raised:  # whatever it was, each request is to answer it
                 error = raised
-            for one in given:
-                one.done(error)
+            _tell([(one.kept, error or what) for one, what in admitted])
 
-    def _keep(self, given: Sequence[Admitted | Statement]) -> None:
+    def _keep(self, given: Sequence[Taken]) -> None:
         with self._store.snapshot() as snapshot:
             if snapshot.pending_count() >= self._most:
                 raise Busy("service-busy", retry_after=1)
-        admitted = {one.entry.statement.id: one for one in given if isinstance(one, Admitted)}
+        admitted = {one.statement.id: one.admitted for one in given if one.admitted is not None}
         if admitted:
             queue.submit(self._store, list(admitted.values()))
-        statements = {one.id: one for one in given if isinstance(one, Statement)}
-        if statements:
-            queue.post(self._store, list(statements.values()))
+        others = {one.statement.id: one.statement for one in given if one.admitted is None}
+        if others:
+            queue.post(self._store, list(others.values()))
 
     def _look(self) -> None:
         height, looks = -1, 0
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._is_stopping)
-                if self._is_stopping:
-                    return
+        while not self._stopped.is_set():
+            self._is_waited_for.wait()
+            with self._lock:
                 wanted = list(self._waiting)
                 # What came in since the last look may have been sealed before.
                 is_due = self._is_fresh or looks % LOOKS_EVERY == 0
                 self._is_fresh = False
+                if not wanted and not self._stopped.is_set():
+                    self._is_waited_for.clear()
             looks += 1
             try:
                 with self._store.snapshot() as snapshot:
                     now = snapshot.height()
-                if is_due or now != height:
-                    self._tell(answers(self._store, wanted))
+                if wanted and (is_due or now != height):
+                    self._answer(answers(self._store, wanted))
                     height = now
                 pause = LOOK_SECONDS
             except Exception:  # a database that is away comes back, or the requests time out
                 pause = _BUSY_SECONDS
-            with self._changed:
-                self._changed.wait_for(lambda: self._is_stopping, pause)
+            self._stopped.wait(pause)
 
-    def _tell(self, made: dict[bytes, Answer | Refusal | None]) -> None:
-        for identity, outcome in made.items():
-            if outcome is not None:
-                with self._changed:
-                    found = self._waiting.pop(identity, [])
-                for tell in found:
-                    tell(outcome)
+    def _answer(self, made: dict[bytes, Answer | Refusal | None]) -> None:
+        with self._lock:
+            _tell(
+                [
+                    (future, outcome)
+                    for identity, outcome in made.items()
+                    if outcome is not None
+                    for future in self._waiting.pop(identity, [])
+                ]
+            )
 
 
-def _settle(future: "asyncio.Future[None]", error: BaseException | None) -> None:
-    if not future.done():
-        if error is None:
-            future.set_result(None)
+def _thread(name: str, run: Callable[..., None], *given: object) -> threading.Thread:
+    return threading.Thread(target=run, args=given, name=name, daemon=True)
+
+
+def _batches(waiting: _Queue[_T], most: int) -> Iterator[list[_T]]:
+    """What has gathered in a queue, so many at most, again and again until None comes."""
+    while (one := waiting.get()) is not None:
+        batch = [one]
+        while len(batch) < most and not waiting.empty():
+            more = waiting.get()
+            if more is None:
+                waiting.put(None)
+                break
+            batch.append(more)
+        yield batch
+
+
+def _tell(told: Sequence[tuple["asyncio.Future[Any]", Any]]) -> None:
+    """Set futures to what they wait for, or to the exception in its place."""
+    loops = defaultdict(list)
+    for one in told:
+        loops[one[0].get_loop()].append(one)
+    for loop, of in loops.items():
+        loop.call_soon_threadsafe(_settle, of)
+
+
+def _settle(told: Sequence[tuple["asyncio.Future[Any]", Any]]) -> None:
+    for future, outcome in told:
+        if future.done():  # whoever asked has gone
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
         else:
-            future.set_exception(error)
-
-
-def _give(future: "asyncio.Future[Outcome]", outcome: Outcome) -> None:
-    if not future.done():
-        future.set_result(outcome)
+            future.set_result(outcome)

@@ -128,7 +128,7 @@ def _is_named(value: object) -> bool:
     return type(value) is int and 0 <= value <= INTEGER_MAX
 
 
-def limit_of(
+async def limit_of(
     of: Of, limit: Annotated[int | None, Query(ge=1, description="So many items at most.")] = None
 ) -> int:
     """How many items a request asks for; raises `Malformed`."""
@@ -142,7 +142,7 @@ Limit = Annotated[int, Depends(limit_of)]
 """A route's parameter: how many items are asked for at most."""
 
 
-def page_of(
+async def page_of(
     limit: Limit,
     cursor: Annotated[
         str | None,

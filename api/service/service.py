@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from api.pseudonymising import Evaluator
 from api.records import Origins
+from api.service.admitting import Admitting
 from api.service.intake import Intake
 from api.service.limits import InFlight, Rate, Stall
 from api.service.settings import Settings
@@ -38,14 +39,14 @@ class Service:
         self.sealed_by = sealed_by
         self.settings = settings or Settings()
         self.clock = clock
-        self.intake = Intake(store, self.settings.statements_waiting)
         self.origins = Origins()
         self.evaluator = evaluator or Evaluator()
         self.in_flight = InFlight(
             self.settings.submissions_in_flight, self.settings.bytes_in_flight
         )
         self.stall = Stall()
-        self.statements = Rate(self.settings.statements_per_minute)
+        admitting = Admitting(store, Rate(self.settings.statements_per_minute), clock)
+        self.intake = Intake(store, admitting, self.settings.statements_waiting)
         self.reads = Rate(self.settings.requests_per_minute)
         self.checks = Rate(self.settings.checks_per_minute)
         self.subject_checks = Rate(self.settings.checks_per_subject)
@@ -69,7 +70,7 @@ class Service:
             return state
 
 
-def service(request: Request) -> Service:
+async def service(request: Request) -> Service:
     """The service that a request reached."""
     of: Service = request.app.state.service
     return of

@@ -3,6 +3,7 @@
 A snapshot is one transaction of the database; blocks that are made meanwhile do not move it.
 """
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -24,11 +25,12 @@ from chain.lots import Lot
 from chain.merkle import Frontier
 from chain.register import Register
 from chain.rules import GOVERNANCE_KINDS, replay_governance
-from chain.spans import Span
+from chain.spans import FOREVER, Span
 from chain.state import State
 from chain.store import tables
 from chain.store.database import version
 from keys.errors import Fault, Usage
+from keys.notes import NOTE_SIGNATURES_MAX, NoteKey, NoteSignature, format_note, parse_note
 from keys.statements import Statement, parse_statement
 from keys.strict import DAY_MAX, dump_date
 
@@ -146,6 +148,48 @@ class Snapshot:
         """The height of the last block; -1 before the first."""
         found = self._connection.scalar(select(func.max(tables.block.c.height)))
         return -1 if found is None else int(found)
+
+    # --- what others have signed ---
+
+    def note(self, block: Head) -> bytes:
+        """The checkpoint of a block with the cosignatures that it has so far."""
+        note = parse_note(block.checkpoint)
+        lines = (*note.signatures, *self.cosignatures(block.height))
+        return format_note(replace(note, signatures=lines[:NOTE_SIGNATURES_MAX]))
+
+    def cosignatures(self, height: int) -> list[NoteSignature]:
+        """The cosignatures of a block's checkpoint, by name and key id."""
+        of = tables.cosignature
+        rows = select(of.c.name, of.c.key_id, of.c.signature).where(of.c.height == height)
+        return [
+            NoteSignature(*row)
+            for row in self._connection.execute(rows.order_by(of.c.name, of.c.key_id))
+        ]
+
+    def last_cosigned(self, key: NoteKey) -> int:
+        """The height of the last block that a key has cosigned; -1 if there is none."""
+        of = tables.cosignature
+        rows = select(func.max(of.c.height)).where(of.c.name == key.name, of.c.key_id == key.key_id)
+        found = self._connection.scalar(rows)
+        return -1 if found is None else int(found)
+
+    def final_height(self) -> int:
+        """The height of the last final block (`chain.finality`); -1 if there is none."""
+        found = self._connection.scalar(select(func.max(tables.final.c.height)))
+        return -1 if found is None else int(found)
+
+    def has_quorum(self, height: int) -> bool:
+        """Whether a block's own checkpoint has the quorum."""
+        rows = select(tables.final.c.height).where(tables.final.c.height == height)
+        return self._connection.scalar(rows) is not None
+
+    def links(self, until: int = FOREVER) -> list[dict[str, Any]]:
+        """The chain of policies (`verifier.policies`) for a block of the height ``until``."""
+        of = tables.policy_link
+        rows = select(of.c.data).where(of.c.height < until).order_by(of.c.height)
+        return [json.loads(data) for data in self._connection.scalars(rows)]
+
+    # --- the rules' view ---
 
     def state(self) -> State | None:
         """What the rules know: the fold of governance, and the position of the log."""
@@ -439,9 +483,10 @@ class Snapshot:
             made[row.index][row.position] = Refused(row.code, row.claim, met, row.day)
         return made
 
-    def is_known(self, identity: bytes) -> bool:
-        """Whether a statement is in the log, or waits for a block."""
-        return bool(self.found([identity])) or self.waiting([identity]).get(identity, "") is None
+    def known_or_waiting(self, identities: Sequence[bytes]) -> set[bytes]:
+        """Those of the statement ids that are in the log, or wait for a block."""
+        waiting = self.waiting(identities).items()
+        return self.known(identities) | {of for of, refusal in waiting if refusal is None}
 
     def pending(self, limit: int) -> list[Pending]:
         """Admitted statements that wait for a block, in the order in which they came."""

@@ -21,7 +21,7 @@ from verifier.books import read_days
 router = APIRouter(tags=["books"])
 
 
-def asked(of: Of, access: Bearer, first: From = None, until: Until = None) -> Asked:
+async def asked(of: Of, access: Bearer, first: From = None, until: Until = None) -> Asked:
     """The book that a token opens, on those of its days that are asked for; raises `NotAllowed`."""
     if access is None:
         raise NotAllowed("token-missing")

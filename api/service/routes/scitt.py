@@ -99,8 +99,6 @@ async def register(of: Of, body: SmallBody) -> Response:
         raise Malformed("submission-elsewhere", path="/v1/submissions")
     await keep(of, statement)
     outcome = await of.intake.wait(statement.id, of.settings.wait_seconds)
-    if isinstance(outcome, Refusal):
-        raise outcome
     headers = {"Location": f"/entries/{statement.id.hex()}"}
     if outcome is None:
         return Response(status_code=202, headers={**headers, "Retry-After": "1"})

@@ -1,7 +1,6 @@
 """Statements of every kind: sending one, and what became of it."""
 
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 
 from api.service import models
 from api.service.access import Signed, SmallBody
@@ -10,7 +9,6 @@ from api.service.problems import language
 from api.service.responses import Json
 from api.service.routes.submissions import Wait, answered, shown
 from api.service.service import Of, Service
-from chain.rules import check_signed
 from chain.store.answers import answers
 from keys.errors import Malformed, Usage
 from keys.statements import Statement, parse_statement
@@ -37,19 +35,8 @@ async def keep(of: Service, statement: Statement) -> None:
     """Keep a statement for a block, unless it is known already; raises `Refusal`."""
     if statement.kind in ("submission", "seal"):
         raise Malformed("kind-unknown", kind=statement.kind)
-    if not await run_in_threadpool(_is_known, of, statement):
-        with of.in_flight.one():
-            await of.intake.keep(statement)
-
-
-def _is_known(of: Service, statement: Statement) -> bool:
-    with of.reading() as (snapshot, state):
-        if snapshot.is_known(statement.id):
-            return True
-    # No stranger may fill the queue, and no participant alone.
-    check_signed(state, statement)
-    of.statements.take(statement.issuer, of.clock())
-    return False
+    with of.in_flight.one():
+        await of.intake.keep(statement)
 
 
 @router.get(

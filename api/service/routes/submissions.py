@@ -20,20 +20,16 @@ from fastapi.concurrency import run_in_threadpool
 from api.service import models
 from api.service.answering import recorded, refused, waiting
 from api.service.bodies import read_body
-from api.service.intake import Outcome
 from api.service.metrics import REDUCTIONS, REFUSALS, stage
 from api.service.problems import language
 from api.service.responses import Json
 from api.service.service import Of, Service
-from chain.activities import parse_activities, split_lines
-from chain.admission import Admitted, admit
 from chain.reductions import Reduction
-from keys.errors import Malformed, Refusal
-from keys.statements import STATEMENT_BYTES_MAX, Statement, parse_statement
-from keys.strict import fields, parse_base64, parse_json
+from chain.store.answers import Answer
+from keys.errors import Refusal
+from keys.statements import Statement
 
 router = APIRouter(tags=["submitting"])
-FIRST_LINE_BYTES_MAX = STATEMENT_BYTES_MAX * 4 // 3 + 64
 Wait = Annotated[
     float | None, Query(ge=0, description="Seconds to wait for the block; else as is set.")
 ]
@@ -58,46 +54,9 @@ async def submit(request: Request, of: Of, wait: Wait = None) -> Response:
                 seconds=settings.body_seconds,
                 grow=weight.grow,
             )
-        taken = await run_in_threadpool(_admit, of, body)
+        taken = await of.intake.keep(body)
         del body
-        if isinstance(taken, Admitted):
-            statement, reductions = taken.entry.statement, taken.entry.reductions
-            await of.intake.keep(taken)
-        else:
-            statement, reductions = taken, None
-        return await answered(request, of, statement, wait, reductions)
-
-
-def _admit(of: Service, body: bytes) -> Admitted | Statement:
-    """The submission, admitted; or its statement alone, if that is known here already."""
-    with stage("admit"):
-        first, *lines = split_lines(body) or [b""]
-        given = fields(
-            parse_json(first, bytes_max=FIRST_LINE_BYTES_MAX), "submission", {"statement": str}
-        )
-        statement = parse_statement(parse_base64(given["statement"]))
-        if statement.kind != "submission":
-            raise Malformed("kind-unknown", kind=statement.kind)
-        with of.reading() as (snapshot, state):
-            is_known = snapshot.is_known(statement.id)
-        if is_known:
-            # It may have expired by now; its answer has not.
-            _check_same(of, statement, lines)
-            return statement
-        admitted = admit(state, statement, lines)
-        of.statements.take(statement.issuer, of.clock())
-        return admitted
-
-
-def _check_same(of: Service, statement: Statement, lines: Sequence[bytes]) -> None:
-    """Raise `Malformed` unless these are the activities of a submission that is known already.
-
-    Its statement is anyone's to read; what was refused of it is not.
-    """
-    reductions = of.store.reductions(bytes.fromhex(statement.body["root"]))
-    given = [activity.digest for activity in parse_activities(lines)]
-    if given != [one.digest for one in reductions]:
-        raise Malformed("submission-root")
+    return await answered(request, of, taken.statement, wait, taken.reductions)
 
 
 async def answered(
@@ -115,20 +74,18 @@ async def answered(
     seconds = min(settings.wait_seconds if wait is None else wait, settings.wait_seconds_max)
     with stage("wait"):
         outcome = await of.intake.wait(statement.id, seconds)
-    if isinstance(outcome, Refusal):
-        raise outcome
     if outcome is None:
         headers = {"Location": f"/v1/statements/{statement.id.hex()}", "Retry-After": "1"}
         return Json(waiting(statement.id), 202, headers)
     lang = language(request)
     make = partial(recorded, of, statement, outcome, lang, reductions=reductions)
-    made = await run_in_threadpool(make)
+    made = await run_in_threadpool(make) if outcome.refusals else make()
     _count(made)
     return Json(made)
 
 
 def shown(
-    of: Service, statement: Statement, outcome: Outcome, lang: str, *, full: bool
+    of: Service, statement: Statement, outcome: Answer | Refusal | None, lang: str, *, full: bool
 ) -> dict[str, Any]:
     """The answer about a statement, whatever became of it; see `recorded`."""
     if outcome is None:
