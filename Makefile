@@ -43,7 +43,7 @@ lint: .venv/.ready js/node_modules/.ready
 	$(BIN)/node js/node_modules/typescript/bin/tsc -p js
 
 bench: .venv/.ready
-	$(BIN)/python -m bench
+	PYTHONPATH=.:tests $(BIN)/python -m bench
 
 vectors: .venv/.ready
 	PYTHONPATH=.:tests $(BIN)/python -m support.vectors

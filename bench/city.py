@@ -16,8 +16,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import insert
-
 from chain.activities import parse_activities
 from chain.admission import reduce_activities, sign_submission
 from chain.calendar import DAY_SECONDS
@@ -25,8 +23,8 @@ from chain.genesis import default_classes, enrol, library, make_genesis, publish
 from chain.reductions import Reduction
 from chain.sequencer import Sequencer
 from chain.spans import FOREVER, Span
-from chain.store import tables
-from chain.store.ledger import LedgerStore
+from chain.store.database import open_engine
+from chain.store.ledger import LedgerStore, put_pages
 from keys.errors import Refusal
 from keys.participants import Role
 from keys.signer import KeySigner, from_seed
@@ -67,13 +65,18 @@ def key(name: str) -> KeySigner:
 
 
 class BenchCity:
-    """A fresh ledger in ``folder``; ``seed`` decides on what is submitted to it."""
+    """A fresh ledger in ``folder``; ``seed`` decides on what is submitted to it.
 
-    def __init__(self, folder: Path, workload: Workload, seed: int) -> None:
+    database: its URL, if it is not SQLite's file in the folder.
+    """
+
+    def __init__(
+        self, folder: Path, workload: Workload, seed: int, database: str | None = None
+    ) -> None:
         self.workload = workload
         self._folder = folder
         self._random = random.Random(seed)
-        self.store = LedgerStore(folder)
+        self.store = LedgerStore(folder, open_engine(database) if database else None)
         self.store.prepare()
         self.sequencer = Sequencer(self.store, key("operator"))
         with self.store.snapshot() as snapshot:
@@ -193,9 +196,8 @@ class BenchCity:
         step = 100_000
         for done in range(0, spans, step):
             register.change([self._span(done + n) for n in range(min(step, spans - done))])
-            rows = [{"number": n, "data": d} for n, d in register.drain().items() if d is not None]
-            with self.store.engine.begin() as connection:
-                connection.execute(insert(tables.page).prefix_with("OR REPLACE"), rows)
+            with self.store.writing() as connection:
+                put_pages(connection, register.drain())
         # A block of its own seals what is there now.
         action = {"action": "grant", "participant": PLATFORM, "role": Role.AUDITOR.value}
         proposal = sign_statement(

@@ -1,9 +1,15 @@
 """The service under load, over loopback: real server processes, and clients in a process of theirs.
 
 What the clients send is signed before the clock starts; what is measured is the way from the
-first byte sent to the receipt in hand.  All of it shares the machine's cores.
+first byte sent to the receipt in hand.  All of it shares the machine's cores, and on PostgreSQL
+with a server that flushes what it commits.
+
+    python -m bench.service [--spans N …]
+
+measures it alone.
 """
 
+import argparse
 import asyncio
 import json
 import multiprocessing
@@ -12,6 +18,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+from support import postgres
 
 from api.service import signatures
 from bench.city import NOW, TRIPS, BenchCity, key
@@ -35,13 +43,17 @@ Sent = tuple[str, bytes]
 
 
 def measure_at(folder: Path, sizes: Sequence[int]) -> dict[str, dict[str, float]]:
-    """The service of a ledger with so many spans, for each of ``sizes``."""
+    """The service of a ledger with so many spans, for each of ``sizes``, on both databases."""
     made = {}
-    for spans in sizes:
-        city = BenchCity(folder / str(spans), TRIPS, 1)
-        if spans:
-            city.preload(spans)
-        made[f"{spans:,} spans"] = measure(city, folder / str(spans))
+    with postgres.running(postgres.MEASURED) as server, server.use():
+        for spans in sizes:
+            for name in ("SQLite", "PostgreSQL"):
+                at = folder / f"{name}-{spans}"
+                database = postgres.url_of(at) if name == "PostgreSQL" else None
+                city = BenchCity(at, TRIPS, 1, database)
+                if spans:
+                    city.preload(spans)
+                made[f"{name}, {spans:,} spans"] = measure(city, at, database)
     return made
 
 
@@ -190,6 +202,18 @@ def show(result: dict[str, dict[str, float]]) -> None:
     """Print the table."""
     print("\nthe service, over loopback, its clients on the same machine")
     names = list(result)
-    print(f"{'':24}" + "".join(f"{name:>18}" for name in names))
+    print(f"{'':24}" + "".join(f"{name:>30}" for name in names))
     for row in next(iter(result.values())):
-        print(f"{row:24}" + "".join(f"{result[name][row]:18,.1f}" for name in names))
+        print(f"{row:24}" + "".join(f"{result[name][row]:30,.1f}" for name in names))
+
+
+def main() -> None:
+    """Measure the service alone."""
+    parser = argparse.ArgumentParser(prog="bench.service", description=main.__doc__)
+    parser.add_argument("--spans", type=int, nargs="*", default=[0, 1_000_000])
+    with tempfile.TemporaryDirectory(prefix="tally-bench-") as folder:
+        show(measure_at(Path(folder), parser.parse_args().spans))
+
+
+if __name__ == "__main__":
+    main()

