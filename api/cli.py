@@ -6,9 +6,11 @@ submission that was recorded in the log is done (0), also where single reduction
 refused: the output says how many, and why.
 """
 
+import functools
 import json
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
@@ -90,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return int(app(given, prog_name="tally", standalone_mode=False) or 0)
+        return int(_command()(given, prog_name="tally", standalone_mode=False) or 0)
     except TallyError as error:
         _complain(error, given)
         return next(status for of, status in _EXITS.items() if isinstance(error, of))
@@ -111,6 +113,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_USAGE
     except (typer.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
+
+
+@functools.cache
+def _command() -> Any:
+    """All commands, read from their functions once for as many as a process runs."""
+    return typer.main.get_command(app)
 
 
 def _complain(error: TallyError, given: Sequence[str]) -> None:

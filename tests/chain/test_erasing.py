@@ -138,7 +138,7 @@ def waiting_erasure(folder: Path) -> tuple[CertifiedCity, list[bytes], Statement
     return city, lines, statement
 
 
-@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("late", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_call_that_fails_leaves_the_erasure_to_be_done(tmp_path: Path, late: bool) -> None:
     city, lines, statement = waiting_erasure(tmp_path / "city")
     root = root_of(city, lines)

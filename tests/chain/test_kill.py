@@ -89,7 +89,7 @@ def kill_again_and_again(folder: Path, kills: int, seed: int) -> tuple[int, int]
 
 
 def test_kills(tmp_path: Path, database: str) -> None:
-    kills = {"sqlite": 20, "postgresql": 8}[database]
+    kills = {"sqlite": 10, "postgresql": 8}[database]
     acknowledged, blocks = kill_again_and_again(tmp_path, kills, seed=7)
     assert acknowledged > kills
     assert blocks > kills

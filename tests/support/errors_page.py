@@ -7,6 +7,7 @@ imports; a code that is put together from a part and a name stands for all that 
 """
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -59,6 +60,7 @@ def _status(kind: type[TallyError], code: str) -> int:
     return status_of(error)
 
 
+@functools.cache
 def statuses() -> dict[str, set[int]]:
     """The statuses that each code is answered with."""
     kinds = {

@@ -79,7 +79,7 @@ def erased(tmp_path_factory: pytest.TempPathFactory) -> CertifiedCity:
 # --- ledgers that are right ---
 
 
-@pytest.mark.parametrize("activities", [False, True])
+@pytest.mark.parametrize("activities", [pytest.param(False, marks=pytest.mark.long), True])
 def test_ledgers_that_are_right_pass(
     erased: CertifiedCity, tmp_path: Path, activities: bool
 ) -> None:
@@ -182,7 +182,7 @@ def test_what_was_audited_is_not_read_again(erased: CertifiedCity, tmp_path: Pat
     assert not any(path.startswith("submissions/") for path in again.asked)
 
 
-@pytest.mark.parametrize("stride", [23, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.parametrize("stride", [61, pytest.param(3, marks=pytest.mark.long)])
 def test_a_source_that_fails_anywhere_delays_and_no_more(
     erased: CertifiedCity, tmp_path: Path, stride: int
 ) -> None:
@@ -200,7 +200,7 @@ class Stopped(BaseException):
     """The process ends here."""
 
 
-@pytest.mark.parametrize("stride", [61, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.parametrize("stride", [151, pytest.param(3, marks=pytest.mark.long)])
 def test_a_crash_anywhere_goes_on_from_the_last_seal_that_was_saved(
     erased: CertifiedCity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int
 ) -> None:

@@ -107,8 +107,15 @@ def run(
     return faults.calls
 
 
-@pytest.mark.parametrize("anew", [False, True], ids=["goes on", "anew"])
-@pytest.mark.parametrize("late", [False, True], ids=["not done", "done"])
+@pytest.mark.parametrize(
+    ("late", "anew"),
+    [
+        pytest.param(False, False, marks=pytest.mark.long),
+        (True, False),
+        (False, True),
+        pytest.param(True, True, marks=pytest.mark.long),
+    ],
+)
 def test_each_call_fails_once(tmp_path: Path, founded: Path, late: bool, anew: bool) -> None:
     ledger = ledger_in(tmp_path, founded)
     calls = run(ledger, tmp_path / "queue", 0, late=late, anew=False)
