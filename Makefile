@@ -12,7 +12,7 @@ PACKAGES := api chain keys verifier
 SOURCES = $(shell find $(PACKAGES) -type f -not -name '*.pyc')
 DATA ?=
 
-.PHONY: help setup demo test test-long lint bench vectors lock clean browser
+.PHONY: help setup demo test test-long lint bench vectors native lock clean browser
 
 help:
 	@echo 'make demo [DATA=trips.csv]  a city ledger from activities to a proof checked elsewhere'
@@ -21,6 +21,7 @@ help:
 	@echo 'make lint                   style, types and layering'
 	@echo 'make bench                  reductions per second, proof sizes, against bare SHA-256'
 	@echo 'make vectors                the test vectors of docs/vectors again'
+	@echo 'make native                 the compiled kernel into .venv, where there is a Rust toolchain'
 	@echo 'make lock                   the hash-locked requirements again, from requirements/*.in'
 	@echo 'make clean                  away with environments, caches and builds'
 
@@ -29,11 +30,18 @@ setup: .venv/.ready
 demo: .venv/.ready .venv-verify/.ready
 	$(BIN)/python demo/demo.py $(if $(DATA),--data "$(DATA)")
 
+# Where the compiled kernel is there, what touches it is tested without it as well.
+IF_NATIVE = if $(BIN)/python -c 'import carbon_tally_native' 2>/dev/null; then TALLY_KERNEL=python
+KERNEL_TESTS = tests/native $(patsubst %,tests/chain/test_%.py,lots merkle register sequencer) \
+	tests/verifier/test_audit.py
+
 test: .venv/.ready js/node_modules/.ready browser
 	$(BIN)/pytest -q -n 3 -m "not long"
+	$(IF_NATIVE) $(BIN)/pytest -q -n 3 -m "not long" $(KERNEL_TESTS); fi
 
 test-long: .venv/.ready js/node_modules/.ready
 	$(BIN)/pytest -q -n 2 -m long --timeout=0 --hypothesis-profile=long
+	$(IF_NATIVE) $(BIN)/pytest -q -n 3 -m "not long"; fi
 
 lint: .venv/.ready js/node_modules/.ready
 	$(BIN)/ruff check
@@ -47,6 +55,13 @@ bench: .venv/.ready
 
 vectors: .venv/.ready
 	PYTHONPATH=.:tests $(BIN)/python -m support.vectors
+
+# The same calls and bytes as the Python, faster; native/crates.txt locks what it is built of.
+native: | .venv/.ready
+	$(BIN)/python native/lock.py
+	$(BIN)/maturin build --quiet --release --locked --manifest-path native/Cargo.toml \
+		--interpreter $(BIN)/python --out build/native
+	$(PIP) $(BIN)/python $(INSTALL) --no-deps --no-index --force-reinstall build/native/*.whl
 
 # The project, from its checkout, with all that tests, linters and builds need.
 .venv/.ready: requirements/dev.txt requirements/merkletools.txt pyproject.toml | .venv/bin/python
@@ -123,6 +138,6 @@ lock: | .venv/.ready .venv-lock/bin/python
 	$(BIN)/npm update --package-lock-only --prefix js
 
 clean:
-	rm -rf js/node_modules .venv .venv-verify .venv-lock .venv-foreign build dist *.egg-info .hypothesis .import_linter_cache \
+	rm -rf js/node_modules native/target .venv .venv-verify .venv-lock .venv-foreign build dist *.egg-info .hypothesis .import_linter_cache \
 		.mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

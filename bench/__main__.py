@@ -20,16 +20,18 @@ from typing import Any
 
 import chain.activities
 import chain.merkle
+import chain.pages
 import chain.reductions
 import chain.register
 import chain.spans
-from api.proving import policy_text, prove_reduction
-from bench import audits, certificates, service
+from api.proving import prove_reduction
+from bench import audits, certificates, registers, service
 from bench.city import NOW, ORIGIN, RIDES, TRIPS, Batch, BenchCity, key
 from bench.parts import measure_parts
 from chain.admission import admit
 from keys.strict import dump_json
 from verifier.check import check_file
+from verifier.policies import policy_text
 from verifier.policy import parse_policy
 from verifier.reports import INVALID
 
@@ -58,7 +60,8 @@ def main() -> int:
     try:
         result = run(folder, given.spans, given.rounds)
         result["certificate"] = certificates.measure(folder / "certificate", given.reductions)
-        result["audit"] = audits.measure(folder / "certificate")
+        result["audit"] = audits.measure(folder / "certificate", folder / "audit")
+        result["registers"] = registers.measure()
         result["service"] = service.measure_at(folder / "service", (0, given.spans))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -168,6 +171,7 @@ def count_hashes(city: BenchCity) -> float:
         chain.activities,
         chain.merkle,
         chain.reductions,
+        chain.pages,
         chain.register,
         chain.spans,
     )
@@ -262,6 +266,7 @@ def show(result: dict[str, Any]) -> None:
     )
     certificates.show(result["certificate"])
     audits.show(result["audit"])
+    registers.show(result["registers"])
     service.show(result["service"])
 
 

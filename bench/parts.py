@@ -13,15 +13,16 @@ from typing import Any
 import chain.admission
 import chain.sequencer
 from bench.city import Batch, BenchCity
+from chain.files import Files
 from chain.methodologies import Methodology
 from chain.register import Register
-from chain.store.files import Files
 from chain.store.ledger import LedgerStore
 
 #: Part, and where its function is looked up: owner and name.
 PARTS: Sequence[tuple[str, Any, str]] = (
     ("read the NDJSON strictly", chain.admission, "parse_activities"),
     ("methodology, line ids, CBOR, hashes", Methodology, "reduce"),
+    ("the same, in the compiled kernel", chain.admission, "compute"),
     ("root, count and grams of the submission", chain.admission, "check_submission"),
     ("write and flush the files", Files, "write"),
     ("rules: each reduction against its methodology", chain.sequencer, "apply"),

@@ -5,23 +5,22 @@ and the ledger, which computes them again from the activities and compares.  Any
 processes can admit at once; none of them changes anything.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from chain import merkle
 from chain.activities import Activity, parse_activities
+from chain.batches import Batch, InForce, compute
 from chain.bulk import no_collection
 from chain.effects import Entry
 from chain.methodologies import Methodology
 from chain.reductions import SUBMISSION_COUNT_MAX, Reduction, total_grams
 from chain.rules import check_signed, check_submission, governing_methodology
 from chain.state import State
-from keys.errors import Malformed, Refusal
+from keys.errors import Malformed, NotAllowed, Refusal
 from keys.signer import Signer
 from keys.statements import Statement, sign_statement
-
-InForce = Callable[[str, int], Methodology]
-"""(scenario, day) → the methodology by which a platform may report; raises `NotAllowed`."""
 
 
 @dataclass(frozen=True)
@@ -105,16 +104,24 @@ def admit(state: State, statement: Statement, lines: Sequence[bytes]) -> Admitte
     check_signed(state, statement)
     if not 1 <= len(lines) <= SUBMISSION_COUNT_MAX:
         raise Malformed("submission-count", stated=len(lines), given=len(lines))
+    reductions, subjects = _reduce_all(lines, state, statement.issuer)
+    check_submission(state, statement, reductions)
+    return Admitted(Entry(statement, reductions), b"\n".join(lines) + b"\n", subjects)
+
+
+def _reduce_all(
+    lines: Sequence[bytes], state: State, platform: str
+) -> tuple[Batch, list[bytes | None]]:
+    """The reductions of activities that must all earn one, and whom each of them names."""
+    with suppress(NotAllowed):
+        in_force = methodologies_in_force(state, platform)
+        made = compute(lines, state.calendar.offset, platform, in_force)
+        if made:
+            return made
     reductions: list[Reduction] = []
     activities = parse_activities(lines)
-    made = reduce_activities(activities, state, statement.issuer)
-    for number, reduction in enumerate(made, 1):
+    for number, reduction in enumerate(reduce_activities(activities, state, platform), 1):
         if isinstance(reduction, Refusal):
             raise Malformed("activity-invalid", line=number, reason=reduction.text())
         reductions.append(reduction)
-    check_submission(state, statement, reductions)
-    return Admitted(
-        Entry(statement, reductions),
-        b"\n".join(lines) + b"\n",
-        [activity.subject for activity in activities],
-    )
+    return Batch(reductions), [activity.subject for activity in activities]

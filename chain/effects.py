@@ -38,6 +38,8 @@ class Effects:
     put: Sequence[Span] = ()
     drop: Sequence[Span] = ()
     outcomes: Sequence[Refused | None] = field(default=())
+    rows: bytes = b""
+    """More spans entered, as the register's pages have them: key ‖ end ‖ holder each."""
 
 
 def held(view: View, reduction: Reduction) -> list[Span]:

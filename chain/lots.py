@@ -29,6 +29,7 @@ from hashlib import sha256
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
+from chain.kernel import in_kernel
 from chain.multiproofs import HIDDEN, KNOWN, Item, Multiproof, cover, fold
 from chain.spans import FOREVER, HASH_SIZE, KEY_SIZE, make_holder, node_heads
 from keys.errors import VerificationError
@@ -105,6 +106,44 @@ def lot_node(bits: int, key: bytes, left: bytes, right: bytes) -> bytes:
     return _child(annotation, sha256(_node_head(bits, key) + left + right).digest())
 
 
+@in_kernel
+def build_nodes(entries: Sequence[LotEntry]) -> tuple[list[bytes], bytes, list[bytes], bytes]:
+    """The leaves of a lot, the bits and the nodes between them, and the top one, as children.
+
+    entries: in the order of their keys, at least one, no key twice.  Between two neighbouring
+    leaves stands the node that parts them, as in a page of the register (`chain.pages`): its bits
+    and the child that it is have the place of the second.  Raises `VerificationError`.
+    """
+    if not entries or sum(grams for _, grams in entries) > FOREVER:
+        raise VerificationError("lot-bounds")
+    leaves = [_leaf(key, grams) for key, grams in entries]
+    numbers = [int.from_bytes(key) for key, _ in entries]
+    commons = [0, *(256 - (one ^ other).bit_length() for one, other in pairwise(numbers))]
+    if max(commons) == 256:
+        raise VerificationError("lot-key-twice")
+    nodes = [b""] * len(entries)
+    head, read, hashed = _node_head, int.from_bytes, sha256
+    # What stands to the left of nodes whose right side is not finished: annotation, child.
+    waiting: list[tuple[int, int, bytes]] = []
+    annotation, child = read(leaves[0][:_ANNOTATION_SIZE]), leaves[0]
+
+    def close(until: int) -> None:
+        nonlocal annotation, child
+        while waiting and commons[waiting[-1][0]] > until:
+            place, left_annotation, left = waiting.pop()
+            annotation += left_annotation
+            digest = hashed(head(commons[place], entries[place][0]) + left + child).digest()
+            child = nodes[place] = annotation.to_bytes(_ANNOTATION_SIZE) + digest
+
+    for place in range(1, len(entries)):
+        close(commons[place])
+        waiting.append((place, annotation, child))
+        child = leaves[place]
+        annotation = read(child[:_ANNOTATION_SIZE])
+    close(-1)
+    return leaves, bytes(commons), nodes, child
+
+
 class LotTree:
     """The tree of a lot, built at once from all its reductions."""
 
@@ -113,42 +152,7 @@ class LotTree:
         ordered = sorted(entries)
         self.keys = [key for key, _ in ordered]
         self._starts = list(accumulate((grams for _, grams in ordered), initial=0))
-        if not ordered or self._starts[-1] > FOREVER:
-            raise VerificationError("lot-bounds")
-        numbers = list(map(int.from_bytes, self.keys))
-        # Between two neighbouring leaves stands the node that parts them, as in a page of the
-        # register: its bits here, the child that it is in ``_nodes``, at the place of the second.
-        commons = [256 - (one ^ other).bit_length() for one, other in pairwise(numbers)]
-        if commons and max(commons) == 256:
-            raise VerificationError("lot-key-twice")
-        self._leaves = [_leaf(key, grams) for key, grams in ordered]
-        self._commons = bytes((0, *commons))
-        self._nodes = [b""] * len(ordered)
-        self.top = self._build()
-
-    def _build(self) -> bytes:
-        """Fill in the nodes; the top one as a child."""
-        keys, nodes, commons = self.keys, self._nodes, self._commons
-        head, read, hashed = _node_head, int.from_bytes, sha256
-        # What stands to the left of nodes whose right side is not finished: annotation, child.
-        waiting: list[tuple[int, int, bytes]] = []
-        annotation, child = read(self._leaves[0][:_ANNOTATION_SIZE]), self._leaves[0]
-
-        def close(until: int) -> None:
-            nonlocal annotation, child
-            while waiting and commons[waiting[-1][0]] > until:
-                place, left_annotation, left = waiting.pop()
-                annotation += left_annotation
-                digest = hashed(head(commons[place], keys[place]) + left + child).digest()
-                child = nodes[place] = annotation.to_bytes(_ANNOTATION_SIZE) + digest
-
-        for place in range(1, len(keys)):
-            close(commons[place])
-            waiting.append((place, annotation, child))
-            child = self._leaves[place]
-            annotation = read(child[:_ANNOTATION_SIZE])
-        close(-1)
-        return child
+        self._leaves, self._commons, self._nodes, self.top = build_nodes(ordered)
 
     @property
     def count(self) -> int:

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
+from chain.kernel import in_kernel
 from keys.errors import Malformed, Usage, VerificationError
 from keys.strict import INTEGER_MAX
 
@@ -37,6 +38,7 @@ def leaf_hash(data: bytes) -> bytes:
     return sha256(b"\x00" + data).digest()
 
 
+@in_kernel
 def leaf_hashes(datas: Iterable[bytes]) -> list[bytes]:
     """The leaf hash of each of ``datas``, in order."""
     return [sha256(b"\x00" + data).digest() for data in datas]
@@ -47,7 +49,9 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\x01" + left + right).digest()
 
 
-def _pair_up(nodes: Sequence[bytes]) -> list[bytes]:
+@in_kernel
+def pair_up(nodes: Sequence[bytes]) -> list[bytes]:
+    """The nodes above ``nodes``; a last one without a partner is left out."""
     pairs = zip(nodes[::2], nodes[1::2], strict=False)
     return [sha256(b"\x01" + left + right).digest() for left, right in pairs]
 
@@ -61,7 +65,7 @@ def levels(leaves: Sequence[bytes]) -> list[Sequence[bytes]]:
     nodes = leaves
     built = [nodes]
     while len(nodes) > 1:
-        above = _pair_up(nodes)
+        above = pair_up(nodes)
         if len(nodes) & 1:
             above.append(nodes[-1])
         nodes = above
@@ -69,6 +73,7 @@ def levels(leaves: Sequence[bytes]) -> list[Sequence[bytes]]:
     return built
 
 
+@in_kernel
 def root(leaves: Sequence[bytes]) -> bytes:
     """The root of the tree over these leaf hashes (RFC 9162, section 2.1.1)."""
     return levels(leaves)[-1][0] if leaves else EMPTY_ROOT
@@ -89,7 +94,7 @@ class Frontier(NamedTuple):
                 nodes.insert(0, old.pop())
             if len(nodes) & 1:
                 new.append(nodes.pop())
-            nodes = _pair_up(nodes)
+            nodes = pair_up(nodes)
             level += 1
         return Frontier(self.size + len(leaves), (*old, *reversed(new)))
 

@@ -33,13 +33,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chain import kernel
 from chain.activities import OPTIONAL, Activity
 from chain.classes import PERIODS, Classes, LineClass, is_slug
 from chain.formulas import Formula, Table
 from chain.reductions import CLAIMS_MAX, GRAMS_MAX, Claim, Reduction
 from chain.spans import FOREVER, make_holder, make_line
 from keys.errors import Malformed, Refusal, VerificationError
-from keys.strict import DAY_MAX, fields, parse_json
+from keys.strict import DAY_MAX, dump_date, fields, parse_json
 
 METHODOLOGY_BYTES_MAX = 32_768
 GUARD_SECONDS_MAX = 3_600
@@ -108,6 +109,7 @@ class Methodology:
         self.quantities = {
             name: _bounds(name, value) for name, value in given["quantities"].items()
         }
+        self._tables = given.get("tables", {})
         self.tables = {n: Table.read(n, value) for n, value in given.get("tables", {}).items()}
         self.formula = self._read_formula(given["grams"])
         self.points: int | str | Mapping[str, Any] = given["points"]
@@ -116,6 +118,7 @@ class Methodology:
         elif self.points < 0:
             raise _wrong("points")
         self.slots = _read_slots(given["slots"]) if "slots" in given else None
+        self._plans: dict[int, Any] = {}
         self.templates = tuple(self._read_template(item) for item in given["claims"])
         if not any(t.line_class.is_activity and t.optional is None for t in self.templates):
             raise Malformed("methodology-claims-nothing", id=self.id)
@@ -131,6 +134,41 @@ class Methodology:
     def grams_bounds(self) -> tuple[int, int]:
         """The least and the most grams that one reduction can have."""
         return max(self.formula.bounds[0], 1), self.formula.bounds[1]
+
+    def plan(self, day: int) -> Any:
+        """What the compiled kernel (`chain.kernel`) takes from it, for activities of ``day``."""
+        if day not in self._plans:
+            spec = {
+                "version": self.version,
+                "offset": self.calendar.offset,
+                "grams": self.grams_bounds,
+                "duration": self.duration,
+                "tiers": self.tiers,
+                "quantities": self.quantities,
+                "formula": self.formula.source,
+                "tables": self._tables,
+                "slots": self.slots,
+                "templates": [
+                    {
+                        "number": of.line_class.number,
+                        "axis": of.line_class.axis,
+                        "longest": of.line_class.longest,
+                        "seconds": of.seconds,
+                        "guard": of.guard,
+                        "seats": of.seats,
+                        "optional": of.optional,
+                        "parts": of.parts,
+                        "grammars": [grammar for _, grammar, _ in of.line_class.parts],
+                        "issuers": self.classes.issuers.get(of.line_class.name, frozenset()),
+                    }
+                    for of in self.templates
+                ],
+            }
+            ends = {period: self.calendar.period_end(day, period) for period in PERIODS}
+            within = {period: last for period, last in ends.items() if last <= DAY_MAX}
+            plan = kernel.native and kernel.native.Plan(spec, dump_date(day)[:4], within)
+            self._plans[day] = plan
+        return self._plans[day]
 
     # --- from an activity ---
 

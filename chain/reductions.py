@@ -35,6 +35,10 @@ class Claim:
     start: int | None = None
     end: int | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # To pickle by attributes takes longer than to read the bytes again.
+        return Claim, (self.line, self.start, self.end)
+
     @property
     def day(self) -> int:
         """The day of the line."""
@@ -55,6 +59,20 @@ class Reduction:
     data: bytes
     leaf: bytes
     holder: bytes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Reduction, (
+            self.platform,
+            self.scenario,
+            self.version,
+            self.day,
+            self.grams,
+            self.claims,
+            self.digest,
+            self.data,
+            self.leaf,
+            self.holder,
+        )
 
     @classmethod
     def make(

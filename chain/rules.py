@@ -38,11 +38,13 @@ changes, since every replay decides it again.
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from itertools import compress, islice
 from typing import Any, NamedTuple
 
-from chain import merkle
+from chain.batches import Batch
 from chain.blocks import log_key
 from chain.calendar import OFFSET_SECONDS_MAX, Calendar
 from chain.certifications import certify, erase, erasure_list, exclusion_list, withdraw
@@ -62,7 +64,6 @@ from chain.reductions import (
     Reduction,
     check_named,
     read_named,
-    total_grams,
 )
 from chain.spans import FOREVER, Span, make_holder
 from chain.state import RULES_VERSION, Genesis, Proposal, State, View, rules_holder
@@ -258,8 +259,12 @@ def _approval(state: State, entry: Entry, view: View) -> Effects:
 
 
 def _submission(state: State, entry: Entry, view: View) -> Effects:
-    reductions = entry.reductions
-    check_submission(state, entry.statement, reductions)
+    batch = Batch.of(entry.reductions)
+    check_submission(state, entry.statement, batch)
+    clear, rows = _clear(state, entry.statement, batch, view)
+    # Those that are clear meet none of the others: what becomes of each does not hang on them.
+    places = [place for place, is_clear in enumerate(clear) if not is_clear]
+    reductions = [batch[place] for place in places]
     limits = [_check_reduction(state, entry.statement, r) for r in reductions]
     asked = [
         (claim, limit)
@@ -273,8 +278,8 @@ def _submission(state: State, entry: Entry, view: View) -> Effects:
     sitting = dict(zip(caps, view.overlapping(caps), strict=True))
     fresh = _Fresh()
     put: list[Span] = []
-    outcomes: list[Refused | None] = []
-    for reduction, seats in zip(reductions, limits, strict=True):
+    outcomes: list[Refused | None] = [None] * len(batch)
+    for position, reduction, seats in zip(places, reductions, limits, strict=True):
         spans: list[Span] = []
         refused = _check_day(state, reduction.day, 0)
         for place, (claim, limit) in enumerate(zip(reduction.claims, seats, strict=True)):
@@ -289,8 +294,50 @@ def _submission(state: State, entry: Entry, view: View) -> Effects:
             put += spans
             for span in spans:
                 fresh.add(span)
-        outcomes.append(refused)
-    return Effects(state, put, (), outcomes)
+        outcomes[position] = refused
+    return Effects(state, put, (), outcomes, rows)
+
+
+def _clear(
+    state: State, statement: Statement, batch: Batch, view: View
+) -> tuple[list[bool], bytes]:
+    """Which reductions are recorded whatever becomes of the others (`Batch.screen`); their spans,
+    as rows of the register."""
+    methodologies = {}
+    for day in set(batch.days()):
+        with suppress(NotAllowed):
+            methodologies[day] = governing_methodology(
+                state, statement.issuer, statement.body["scenario"], day
+            )
+    dated = (number for number, of in state.classes.by_number.items() if of.dated)
+    limits = batch.screen(methodologies, (state.closed_until, state.last_day), dated)
+    clear = [of is not None for of in limits]
+    places = list(compress(range(len(batch)), clear))
+    wanted = batch.wanted(clear)
+    found = view.overlapping([span for spans in wanted for span in spans], 1)
+    if any(found):
+        met = iter(found)
+        for place, spans in zip(places, wanted, strict=True):
+            clear[place] = not any(list(islice(met, len(spans))))
+    seats: list[int] = []
+    if any(limits):
+        places = list(compress(range(len(batch)), clear))
+        caps = [
+            [(line, 0, limit) for line, limit in zip(lines, limits[place] or (), strict=True)]
+            for place, lines in zip(places, batch.caps(clear), strict=True)
+        ]
+        sitting = iter(view.overlapping([cap for of in caps for cap in of]))
+        for place, of in zip(places, caps, strict=True):
+            free = [_free_seat(limit, next(sitting)) for _, _, limit in of]
+            clear[place] = None not in free
+            seats += [seat for seat in free if seat is not None and clear[place]]
+    return clear, batch.spans(clear, seats)
+
+
+def _free_seat(limit: int, sitting: Sequence[Span], fresh: Collection[int] = ()) -> int | None:
+    """The lowest seat of a cap that is not taken."""
+    taken = {span.start for span in sitting}.union(fresh)
+    return next((seat for seat in range(limit) if seat not in taken), None)
 
 
 def check_submission(
@@ -312,11 +359,13 @@ def check_submission(
         raise Malformed("format-unknown", where="submission", format=body["format"])
     if not 1 <= body["count"] <= SUBMISSION_COUNT_MAX or len(reductions) != body["count"]:
         raise Malformed("submission-count", stated=body["count"], given=len(reductions))
-    if total_grams(reductions) != body["grams"]:
-        raise Malformed("submission-grams", stated=body["grams"], given=total_grams(reductions))
-    if merkle.root([r.leaf for r in reductions]) != parse_hex(body["root"], 32):
+    batch = Batch.of(reductions)
+    grams = sum(batch.grams())
+    if grams != body["grams"]:
+        raise Malformed("submission-grams", stated=body["grams"], given=grams)
+    if batch.root() != parse_hex(body["root"], 32):
         raise Malformed("submission-root")
-    if any(r.platform != statement.issuer or r.scenario != body["scenario"] for r in reductions):
+    if batch.names() != {(statement.issuer, body["scenario"])}:
         raise Malformed("submission-mixed", platform=statement.issuer, scenario=body["scenario"])
     return body
 
@@ -381,8 +430,7 @@ def _claim(
         if other is not None:
             return Refused("span-taken", place, other, day)
         return Span(claim.line, claim.start, claim.end, reduction.holder)
-    taken = {span.start for span in met} | fresh.starts(claim.line)
-    seat = next((seat for seat in range(limit or 0) if seat not in taken), None)
+    seat = _free_seat(limit or 0, met, fresh.starts(claim.line))
     if seat is None:
         last = met[0] if met else None
         return Refused("cap-full", place, last, day)

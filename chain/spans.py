@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import NamedTuple
 
+from chain.kernel import in_kernel
 from keys.strict import dump_cbor
 
 FOREVER = 2**63 - 1
@@ -68,6 +69,7 @@ class Span(NamedTuple):
         }
 
 
+@in_kernel
 def make_line(class_number: int, parts: Iterable[str], day: int | None = None) -> bytes:
     """The 24 bytes of a line; ``day`` is None on lines that are not dated."""
     stamp = b"" if day is None else day.to_bytes(2)

@@ -1,5 +1,6 @@
 """`tally show …` and `tally status`: what a ledger holds."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,15 +8,16 @@ import typer
 from api.commands.proving import DayOption, Line, Secret
 from api.lines import LineParts, read_line
 from api.options import LedgerFolder, command
-from api.proving import policy_text
 from api.session import SHOWN_MAX, Ledger, Session
 from api.values import show_offset, show_span, show_time
+from chain import kernel
 from chain.reductions import Claim
 from chain.spans import FOREVER, Span
 from chain.state import State
 from chain.store.snapshot import Head, Snapshot
 from keys.errors import Usage
 from keys.strict import dump_base64, dump_date
+from verifier.policies import policy_text
 
 Place = Annotated[str, typer.Argument(metavar="INDEX|ID", help="Its log index, or its id.")]
 
@@ -251,13 +253,20 @@ def policy(session: Session, folder: LedgerFolder) -> None:
     session.result({"policy": made})
 
 
-def status(session: Session, folder: LedgerFolder) -> None:
-    """Show where a ledger stands."""
+def status(
+    session: Session,
+    folder: Annotated[Path | None, typer.Argument(metavar="[LEDGER]", help="Its folder.")] = None,
+) -> None:
+    """Show where a ledger stands, and which kernel does the hashing; without one, that alone."""
+    if folder is None:
+        session.facts({"label-kernel": kernel.name()})
+        session.result({"kernel": kernel.name()})
+        return
     ledger = session.open(folder)
     state = ledger.state
     with ledger.store.snapshot() as snapshot:
         head = _head(snapshot)
-        waiting = snapshot.pending_count()
+        waiting, final = snapshot.pending_count(), snapshot.final_height()
     published = ledger.store.published_size()
     open_from = dump_date(state.closed_until)
     session.facts(
@@ -265,6 +274,7 @@ def status(session: Session, folder: LedgerFolder) -> None:
             "label-origin": state.genesis.origin,
             "label-ledger-id": state.genesis.id.hex(),
             "label-height": head.height,
+            "label-final": _finality(session, state, head, final),
             "label-size": head.size,
             "label-published": published,
             "label-time": show_time(head.time, state.calendar),
@@ -279,6 +289,7 @@ def status(session: Session, folder: LedgerFolder) -> None:
             "label-methodologies": ", ".join(sorted(state.methodologies)),
             "label-scenarios": ", ".join(sorted(state.scenarios)),
             **({"label-epochs": _epochs(state)} if state.epochs else {}),
+            "label-kernel": kernel.name(),
         }
     )
     session.result(
@@ -286,6 +297,8 @@ def status(session: Session, folder: LedgerFolder) -> None:
             "origin": state.genesis.origin,
             "genesis": state.genesis.id.hex(),
             "height": head.height,
+            "final": final == head.height,
+            "final_height": final if final >= 0 else None,
             "size": head.size,
             "published": published,
             "time": head.time,
@@ -313,8 +326,18 @@ def status(session: Session, folder: LedgerFolder) -> None:
                 {"from": dump_date(epoch.start), "key": epoch.public.hex()}
                 for epoch in state.epochs
             ],
+            "kernel": kernel.name(),
         }
     )
+
+
+def _finality(session: Session, state: State, head: Head, final: int) -> str:
+    """How far the log is final."""
+    if state.policy is None:
+        return session.text("final-no-policy")
+    if final < 0:
+        return session.text("final-none")
+    return session.text("final-up-to" if final < head.height else "final-all", height=final)
 
 
 def _epochs(state: State) -> str:

@@ -16,12 +16,13 @@ from hypothesis.stateful import (
 )
 from support.trees import root_of
 
-from chain import register
+from chain import pages, register
 from chain.calendar import Calendar
 from chain.classes import Classes
 from chain.genesis import default_classes
+from chain.pages import ROOT_PAGE, Page
 from chain.proofs import Absent, Free, Held, Present, check_free, check_held
-from chain.register import ROOT_PAGE, Page, Register
+from chain.register import Register
 from chain.spans import EMPTY_ROOT, Span, make_line
 from keys.errors import Fault, Usage, VerificationError
 
@@ -391,7 +392,7 @@ def test_a_batch_reads_and_writes_each_touched_page_once(
     monkeypatch.setattr(register, "PAGE_ITEMS_MAX", page_items)
     spans = [*serials(1_500), *scattered(1_500)]
     made, store = filled(spans)
-    pages, new_from = len(store.pages), made.next_page
+    stored, new_from = len(store.pages), made.next_page
     put = batch(300, 200)
     drop = [*serials(1_500)[250:400], *scattered(300)[::2]]
     made.overlapping([(span.line, span.start, span.end) for span in put])
@@ -403,7 +404,7 @@ def test_a_batch_reads_and_writes_each_touched_page_once(
     assert max(store.writes.values()) == 1
     # Nothing was written that the batch did not touch, and most of the register was not read.
     assert {number for number in store.writes if number < new_from} <= set(store.reads)
-    assert len(store.reads) < pages
+    assert len(store.reads) < stored
     kept = {span.key: span for span in spans} | {span.key: span for span in put}
     for span in drop:
         del kept[span.key]
@@ -420,7 +421,7 @@ def test_one_span_touches_only_the_pages_above_it() -> None:
 def test_searching_reads_each_level_at_once() -> None:
     made, store = filled(scattered(3_000))
     asked: list[int] = []
-    made._read = lambda numbers: asked.append(len(numbers)) or store.read(numbers)
+    made = Register(lambda numbers: asked.append(len(numbers)) or store.read(numbers))
     made.overlapping([(span.line, span.start, span.end) for span in scattered(3_000)])
     assert len(asked) <= 5 and sum(asked) == len(store.pages)
     assert max(store.reads.values()) == 1
@@ -429,7 +430,7 @@ def test_searching_reads_each_level_at_once() -> None:
 def test_pages_beyond_the_cache_are_read_again() -> None:
     spans = scattered(500)
     made, store = filled(spans)
-    made = Register(store.read, made.next_page, cached_max=3, decoded_max=2)
+    made = Register(store.read, made.next_page, cached_max=3)
     for _ in range(2):
         assert list(made.spans()) == sorted(spans)
         assert made.drain() == {}
@@ -437,10 +438,13 @@ def test_pages_beyond_the_cache_are_read_again() -> None:
     assert made.root() == root_of(spans)
 
 
-def test_pages_let_go_in_memory_keep_what_changed_in_them() -> None:
+def test_pages_let_go_in_memory_keep_what_changed_in_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pages, "PAGES_DECODED_MAX", 2)
     spans = scattered(1_000)
     made, store = filled(spans[:500])
-    made = Register(store.read, made.next_page, decoded_max=2)
+    made = Register(store.read, made.next_page)
     for at in range(500, 1_000, 50):
         made.change(spans[at : at + 50])
         store.write(made.drain())
