@@ -1,6 +1,7 @@
 """Where the files of a ledger stand, below its folder or its URL; the log's are in `chain.tiles`.
 
-    checkpoint                                   the last checkpoint
+    checkpoint                                   the last checkpoint, with its cosignatures so far
+    checkpoint.final                             the last one that is final (`chain.finality`)
     submissions/<two digits>/<root>              the reductions of a submission
     activities/<two digits>/<root>.ndjson        its activities, a line each
     lots/<two digits>/<root>                     the reductions of a lot
@@ -9,16 +10,19 @@ A root is in hexadecimal, the two digits are its first.
 """
 
 CHECKPOINT = "checkpoint"
+SUBMISSIONS = "submissions/"
+ACTIVITIES = "activities/"
+FINAL_CHECKPOINT = "checkpoint.final"
 
 
 def reductions_path(root: bytes) -> str:
     """The file of a submission's reductions."""
-    return f"submissions/{root.hex()[:2]}/{root.hex()}"
+    return f"{SUBMISSIONS}{root.hex()[:2]}/{root.hex()}"
 
 
 def activities_path(root: bytes) -> str:
     """The file of a submission's activities."""
-    return f"activities/{root.hex()[:2]}/{root.hex()}.ndjson"
+    return f"{ACTIVITIES}{root.hex()[:2]}/{root.hex()}.ndjson"
 
 
 def lot_path(root: bytes) -> str:

@@ -154,11 +154,13 @@ class Note:
 
 def format_note(note: Note) -> bytes:
     """The note as UTF-8, as `parse_note` reads it."""
-    lines = [
-        f"{_LINE_START}{line.name} {dump_base64(line.key_id + line.signature)}\n"
-        for line in note.signatures
-    ]
+    lines = map(format_signature, note.signatures)
     return (note.text + "\n" + "".join(lines)).encode("utf-8")
+
+
+def format_signature(line: NoteSignature) -> str:
+    """The signature line, with its newline."""
+    return f"{_LINE_START}{line.name} {dump_base64(line.key_id + line.signature)}\n"
 
 
 def parse_note(data: bytes) -> Note:

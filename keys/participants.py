@@ -50,6 +50,8 @@ class Role(StrEnum):
     """Holds units, and nothing else."""
 
 
+MEMBERS = frozenset(Role) - {Role.PLATFORM, Role.HOLDER}
+"""Who may see all reductions."""
 _HOLDERS = frozenset(Role) - {Role.OPERATOR, Role.AUDITOR}
 """Who may hold units: those who keep the ledger's record have no stake in it."""
 

@@ -2,25 +2,15 @@
 
 `Audit.run` reads the checkpoint and the tiles of a source, proves the entries under the checkpoint
 (`verifier.logs`), compares them with what an earlier audit has seen, and replays those that are new
-(`verifier.replay`).  It ends at the first entry that is wrong.
+(`verifier.replay`).  It ends at the first entry that is wrong.  Other processes may read ahead of
+it (`verifier.ahead`); what it finds is the same.
 
-The *evidence* of a wrong entry is one JSON document::
-
-    format      "tally-evidence/1"
-    error       {"code", "details", "text"}: why
-    checkpoint  the signed note
-    entry       the statement, logged (`verifier.bundles`); null if none stands there as signed
-    seal        the last entry of the checkpoint, logged; likewise
-    seen        what an earlier audit saw instead of the entry: {"checkpoint", "index", "leaf",
-                "path"}, under another note by the same key; null if there is nothing like it
-
-With ``seen`` the document proves by itself that the log was rewritten: one key has signed two notes
-over different leaves at one index.
+What it finds wrong it writes down as evidence (`verifier.evidence`).
 """
 
 import gc
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -28,21 +18,24 @@ from chain import merkle
 from chain.bulk import no_collection
 from chain.merkle import Frontier
 from chain.paths import CHECKPOINT
+from chain.state import State
 from chain.tiles import TILE_WIDTH
 from keys.catalogue import LANGUAGES, text
 from keys.errors import Malformed, Refusal, TallyError, Unreadable, VerificationError
 from keys.notes import NOTE_BYTES_MAX, parse_checkpoint, parse_note
 from keys.statements import parse_statement
-from keys.strict import dump_base64, dump_date, parse_base64
+from keys.strict import dump_date, parse_base64
+from verifier.ahead import Ahead
 from verifier.anchors import utc
 from verifier.audit_state import AuditState
+from verifier.evidence import logged, seen_instead, wrong_entry
 from verifier.logs import Log
 from verifier.policy import Policy, Signed
 from verifier.replay import Replay
 from verifier.sources import Source
+from verifier.submissions import Submissions
 
 FORMAT = "tally-audit/1"
-EVIDENCE_FORMAT = "tally-evidence/1"
 UNSAVED_MAX = 65_536
 """Statements and reductions after which an audit saves, at the next seal."""
 
@@ -114,13 +107,29 @@ class Audit:
     """Audits of one source, one after the other, by what is kept of those before."""
 
     def __init__(
-        self, source: Source, policy: Policy, kept: AuditState, *, activities: bool = False
+        self,
+        source: Source,
+        policy: Policy,
+        kept: AuditState,
+        *,
+        activities: bool = False,
+        ahead: Ahead | None = None,
     ) -> None:
+        """policy: whose keys count; another may take its place between two audits.
+
+        ahead: who reads ahead; without, all is done in this process.
+        """
+        self.policy = policy
         self._source = source
-        self._policy = policy
         self._kept = kept
         self._activities = activities
+        self._ahead = ahead
         self._replay: Replay | None = None
+
+    @property
+    def state(self) -> State | None:
+        """The rules' state after an audit that passed; None before the first."""
+        return None if self._replay is None else self._replay.state
 
     def run(self, progress: Callable[[Progress], None] = lambda progress: None) -> AuditReport:
         """Audit what the source shows now, from the last seal that was saved.
@@ -141,15 +150,28 @@ class Audit:
         report = AuditReport()
         try:
             note = self._source.read(CHECKPOINT, NOTE_BYTES_MAX)
-            signed = self._policy.check(parse_note(note))
+            signed = self.policy.check(parse_note(note))
             report.facts |= _signed_facts(signed)
             log = Log(self._source, signed.checkpoint)
             one = _Run(self._kept, replay, note, signed, log)
-            report.wrong = one.compare() or one.advance(progress)
+            report.wrong = one.compare()
+            if report.wrong is None:
+                with closing(self._entries(log, replay.size)) as entries:
+                    report.wrong = one.advance(entries, progress)
         except (Refusal, VerificationError) as error:
             report.wrong = Wrong(error)
         report.facts |= _facts(replay)
         return report
+
+    def _entries(
+        self, log: Log, start: int
+    ) -> Generator[tuple[bytes, Submissions | None], None, None]:
+        """The entries from ``start`` on, with what was found ahead of their turn."""
+        if self._ahead is not None:
+            return self._ahead.read(
+                log.entries(start), self._kept.governance, activities=self._activities
+            )
+        return ((data, None) for data in log.entries(start))
 
 
 class _Run:
@@ -175,7 +197,8 @@ class _Run:
             same = root == self._signed.checkpoint.root
         if not same:
             index = self._first_rewritten(min(known, log.size))
-            return self._wrong(index, VerificationError("entry-rewritten", index=index))
+            rewritten = VerificationError("entry-rewritten", index=index)
+            return self._wrong(index, rewritten, self._logged(index))
         if log.size < known:
             return Wrong(VerificationError("checkpoint-stale", size=log.size, newer=known))
         return None
@@ -191,16 +214,24 @@ class _Run:
         raise VerificationError("log-root-differs", size=self._log.size)
 
     @no_collection()
-    def advance(self, progress: Callable[[Progress], None]) -> Wrong | None:
+    def advance(
+        self,
+        entries: Iterator[tuple[bytes, Submissions | None]],
+        progress: Callable[[Progress], None],
+    ) -> Wrong | None:
         """Replay what is new."""
         replay, log = self._replay, self._log
         first, before = replay.size, replay.tally.submitted
-        entries = log.entries(first)
         while (index := replay.size) < log.size:
             try:
-                replay.take(next(entries))
+                data, submissions = next(entries)
             except (Refusal, VerificationError) as error:
-                return self._wrong(index, error)
+                # Whatever the source shows next, of what the log has signed nothing was wrong.
+                return self._wrong(index, error, None)
+            try:
+                replay.take(data, submissions)
+            except (Refusal, VerificationError) as error:
+                return self._wrong(index, error, self._logged(index))
             progress(Progress(first, index + 1, log.size, replay.tally.submitted - before))
             if replay.is_sealed and replay.unsaved >= UNSAVED_MAX:
                 replay.save(self._seen)
@@ -214,35 +245,35 @@ class _Run:
         if state is None:
             return Wrong(VerificationError("bundle-genesis"))
         if state.genesis.origin != self._signed.checkpoint.origin:
-            return self._wrong(0, VerificationError("bundle-genesis"))
+            return self._wrong(0, VerificationError("bundle-genesis"), self._logged(0))
         if not self._replay.is_sealed:
-            return self._wrong(
-                last, VerificationError("seal-not-last", index=last, size=self._log.size)
-            )
+            not_last = VerificationError("seal-not-last", index=last, size=self._log.size)
+            return self._wrong(last, not_last, self._logged(last))
         key = state.participants[state.genesis.operator].key_at(last)
         if key is None or key.public != self._signed.log.public:
-            return self._wrong(last, VerificationError("seal-signature"))
+            return self._wrong(last, VerificationError("seal-signature"), self._logged(last))
         self._replay.save(self._note)
         blank = self._replay.first_blank()
         if blank is not None:
-            return self._wrong(blank, VerificationError("activities-not-erased"))
+            not_erased = VerificationError("activities-not-erased")
+            return self._wrong(blank, not_erased, self._logged(blank))
         return None
 
     # --- what is wrong ---
 
-    def _wrong(self, index: int, error: TallyError) -> Wrong:
-        entry = self._logged(index)
+    def _wrong(self, index: int, error: TallyError, entry: dict[str, Any] | None) -> Wrong:
         kind = None
         with suppress(Malformed):  # its form may be what is wrong
             kind = parse_statement(parse_base64(entry["data"])).kind if entry else None
-        evidence = {
-            "format": EVIDENCE_FORMAT,
-            "error": error.as_json(),
-            "checkpoint": self._note.decode(),
-            "entry": entry,
-            "seal": self._logged(self._log.size - 1),
-            "seen": self._seen_at(index) if error.code == "entry-rewritten" else None,
-        }
+        was_seen = error.code == "entry-rewritten"
+        evidence = wrong_entry(
+            error,
+            self._note,
+            entry,
+            seal=self._logged(self._log.size - 1),
+            before=None if was_seen else self._seal_before(index),
+            seen=self._seen_at(index) if was_seen else None,
+        )
         return Wrong(error, index, kind, evidence)
 
     def _logged(self, index: int) -> dict[str, Any] | None:
@@ -252,8 +283,13 @@ class _Run:
             path = self._log.inclusion(index, data)
         except (Malformed, Unreadable, VerificationError):
             return None
-        hashes = [digest.hex() for digest in path]
-        return {"index": index, "data": dump_base64(data), "path": hashes}
+        return logged(index, data, path)
+
+    def _seal_before(self, index: int) -> dict[str, Any] | None:
+        """The last seal before an entry that was reached."""
+        state = self._replay.state
+        number = None if state is None else self._kept.number(state.previous)
+        return None if number is None or number >= index else self._logged(number)
 
     def _seen_at(self, index: int) -> dict[str, Any] | None:
         """The leaf that was seen at ``index``, under the note whose audit was finished last."""
@@ -263,12 +299,7 @@ class _Run:
         if index >= size:
             return None
         leaves = self._kept.leaves(0, size)
-        return {
-            "checkpoint": self._seen.decode(),
-            "index": index,
-            "leaf": leaves[index].hex(),
-            "path": [digest.hex() for digest in merkle.inclusion_path(leaves, index)],
-        }
+        return seen_instead(self._seen, index, leaves[index], merkle.inclusion_path(leaves, index))
 
 
 def _signed_facts(signed: Signed) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from chain.lots import Lot, LotEntry, LotTree
 from chain.merkle import Frontier
-from chain.register import ROOT_PAGE
+from chain.pages import ROOT_PAGE
 from chain.spans import EMPTY_ROOT
 from keys.errors import Unreadable, Usage
 
@@ -136,6 +136,9 @@ class AuditState:
             for statement in _TABLES.split(";\n"):
                 run(statement)
             run(f"PRAGMA user_version = {_VERSION}")
+            # What is dropped later must not be the tables.
+            run("COMMIT")
+            run("BEGIN IMMEDIATE")
         elif version != _VERSION:
             self.close()
             raise self._unreadable(f"it is of version {version}")
@@ -215,10 +218,11 @@ class AuditState:
         """Enter an entry of the log."""
         self._database.execute("INSERT INTO entry VALUES (?, ?, ?)", (number, identity, leaf))
 
-    def has(self, identity: bytes) -> bool:
-        """Whether a statement with this id was entered."""
-        asked = "SELECT 1 FROM entry WHERE id = ?"
-        return self._database.execute(asked, (identity,)).fetchone() is not None
+    def number(self, identity: bytes) -> int | None:
+        """Where the statement with this id was entered; None if it was not."""
+        asked = "SELECT number FROM entry WHERE id = ?"
+        row = self._database.execute(asked, (identity,)).fetchone()
+        return None if row is None else int(row[0])
 
     def leaves(self, start: int, end: int) -> list[bytes]:
         """The leaf hashes of the entries ``[start, end)``."""
@@ -229,9 +233,10 @@ class AuditState:
         """Enter a statement that the rules' state is a fold of."""
         self._database.execute("INSERT INTO governance VALUES (?, ?, ?)", (number, data, clock))
 
-    def governance(self) -> Iterator[tuple[int, bytes, int]]:
-        """(number, statement, the rules' clock) of each, in order."""
-        yield from self._database.execute("SELECT * FROM governance ORDER BY number")
+    def governance(self, start: int = 0) -> Iterator[tuple[int, bytes, int]]:
+        """(number, statement, the rules' clock) of each from an entry on, in order."""
+        asked = "SELECT * FROM governance WHERE number >= ? ORDER BY number"
+        yield from self._database.execute(asked, (start,))
 
     # --- reductions ---
 

@@ -54,12 +54,20 @@ class Log:
 
     def begins_with(self, size: int, root: bytes) -> bool:
         """Whether its first entries are shown to be the tree of this size, at most its own."""
-        path = self._tree.consistency(size, self.size)
+        path = self.consistency(size)
         try:
             merkle.verify_consistency(size, root, self.size, self._root, path)
         except VerificationError:
             return False
         return True
+
+    def root_at(self, size: int) -> bytes:
+        """The root of its first entries, as its tiles say."""
+        return self._tree.root(size)
+
+    def consistency(self, size: int) -> list[bytes]:
+        """The consistency path from its first entries."""
+        return self._tree.consistency(size, self.size)
 
     def entries(self, start: int) -> Iterator[bytes]:
         """The entries from ``start`` on, read a bundle at a time.

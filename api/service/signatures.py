@@ -43,11 +43,14 @@ from chain.state import State
 from keys.errors import Malformed, NotAllowed, Usage
 from keys.signer import Signer
 from keys.suites import ED25519, ES256, PublicKey, by_alg
-
-LABEL = "tally"
-COMPONENTS = ("@method", "@authority", "@path", "@query")
-SIGNATURE_SECONDS_MAX = 300
-CLOCK_SKEW_SECONDS_MAX = 60
+from verifier.signed_reads import (
+    ALGORITHMS,
+    CLOCK_SKEW_SECONDS_MAX,
+    COMPONENTS,
+    LABEL,
+    SIGNATURE_SECONDS_MAX,
+    tag_of,
+)
 
 _DIGEST = "content-digest"
 _PARAMETERS = {
@@ -98,7 +101,7 @@ def sign(
         expires=datetime.fromtimestamp(now + SIGNATURE_SECONDS_MAX, UTC),
         nonce=secrets.token_urlsafe(16),
         label=LABEL,
-        tag=_tag(ledger),
+        tag=tag_of(ledger),
         covered_component_ids=COMPONENTS,
         body=request.body or None,
     )
@@ -125,7 +128,7 @@ def verify(request: Request, state: State, now: int) -> str:
             time=now,
             limit=SIGNATURE_SECONDS_MAX,
         )
-    if parameters["tag"] != _tag(state.genesis.id):
+    if parameters["tag"] != tag_of(state.genesis.id):
         raise NotAllowed("request-signature-ledger")
     required = {*COMPONENTS, _DIGEST} if request.body else {*COMPONENTS}
     if not required <= covered:
@@ -162,10 +165,6 @@ def _signature_input(headers: Mapping[str, str]) -> tuple[set[str], dict[str, An
         if type(parameters[name]) is not kind:
             raise Malformed("request-signature-malformed", reason=name)
     return covered, parameters
-
-
-def _tag(ledger: bytes) -> str:
-    return f"tally/{ledger.hex()}"
 
 
 # --- the library's side ---
@@ -205,11 +204,11 @@ class _Suite(HTTPSignatureAlgorithm):
 
 
 class _Ed25519(_Suite):
-    algorithm_id = "ed25519"
+    algorithm_id = ALGORITHMS[ED25519.alg]
 
 
 class _Es256(_Suite):
-    algorithm_id = "ecdsa-p256-sha256"
+    algorithm_id = ALGORITHMS[ES256.alg]
 
 
 _ALGORITHMS = {ED25519.alg: _Ed25519, ES256.alg: _Es256}

@@ -8,7 +8,7 @@ as a whole.  All calls to the system go through `System`, so that tests can make
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -82,6 +82,11 @@ class Files:
         wait(flushed)
         for done in flushed:
             done.result()
+
+    def keep(self, paths: Iterable[str]) -> None:
+        """Have files that are there survive a loss of power, whoever wrote them."""
+        for folder in sorted({(self.folder / path).parent for path in paths}):
+            self._flush(folder)
 
     def remove(self, path: str) -> None:
         """Remove a file if it is there."""
