@@ -1,11 +1,11 @@
 """Writing bundles (`verifier.bundles`), excerpts and other proofs from a ledger."""
 
+import time
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
 from chain import merkle
-from chain.policies import Cosigners, WitnessPolicy
 from chain.proofs import Held
 from chain.reductions import Reduction
 from chain.register import Register
@@ -14,13 +14,16 @@ from chain.state import InForce, State
 from chain.store.ledger import LedgerStore
 from chain.store.snapshot import Head, Place, Snapshot
 from chain.tiles import TileTree
-from keys.errors import Fault, Usage
-from keys.notes import NoteKey
+from keys.errors import Busy, Conflict, Fault, Usage
+from keys.notes import parse_checkpoint, parse_note
 from keys.participants import Role
 from keys.statements import Statement
 from keys.strict import dump_base64
-from keys.suites import PublicKey
 from verifier.bundles import FORMAT
+
+FINAL_SECONDS = 10.0
+"""How long a command waits until a proof is final."""
+_LOOK_SECONDS = 0.1
 
 
 def prove_reduction(store: LedgerStore, leaf: bytes, *, disclose: bool = False) -> dict[str, Any]:
@@ -92,6 +95,44 @@ def prove_free(store: LedgerStore, line: bytes, start: int, end: int) -> dict[st
         }
 
 
+def linked(store: LedgerStore, snapshot: Snapshot, block: Head) -> dict[str, Any]:
+    """The chain of policies of a file as of a block: absent where there is none."""
+    tree, links = store.tree(block.size), snapshot.links(block.height)
+    for link in links:
+        size = parse_checkpoint(parse_note(link["checkpoint"].encode()).text).size
+        link["path"] = [digest.hex() for digest in tree.consistency(size, block.size)]
+    return {"policies": links} if links else {}
+
+
+def complete(store: LedgerStore, document: dict[str, Any]) -> bool:
+    """Put the cosignatures that there are by now under the checkpoint of a file of evidence, and
+    the chain of policies that they rest on; whether they make it final.
+
+    Raises `Conflict` "final-without-policy" if nobody is to cosign it.
+    """
+    size = parse_checkpoint(parse_note(document["checkpoint"].encode()).text).size
+    with store.snapshot() as snapshot:
+        state, block = snapshot.state(), snapshot.first_block_after(size - 1)
+        if state is None or block is None:
+            raise Usage("genesis-missing")
+        if state.policy is None:
+            raise Conflict("final-without-policy")
+        document |= {
+            "checkpoint": snapshot.note(block).decode(),
+            **linked(store, snapshot, block),
+        }
+        return snapshot.has_quorum(block.height)
+
+
+def complete_within(store: LedgerStore, document: dict[str, Any], seconds: float) -> None:
+    """Complete a file of evidence as soon as it is final; raises `Busy` after so many seconds."""
+    until = time.monotonic() + seconds
+    while not complete(store, document):
+        if time.monotonic() >= until:
+            raise Busy("final-not-yet", retry_after=1)
+        time.sleep(_LOOK_SECONDS)
+
+
 def merkletools_proof(store: LedgerStore, leaf: bytes) -> dict[str, Any]:
     """The reduction's place in its submission as a proof in the form of `merkletools`.
 
@@ -110,31 +151,6 @@ def merkletools_proof(store: LedgerStore, leaf: bytes) -> dict[str, Any]:
         "root": statement.body["root"],
         "hash_function": "sha256(0x01 || left || right)",
     }
-
-
-def policy_text(origin: str, log: PublicKey, policy: WitnessPolicy | None = None) -> str:
-    """The trust policy (`verifier.policy`) of a log by its key and the witness policy in force.
-
-    Without one it is a policy to start from: the log's key, no quorum yet.
-    """
-    lines, quorum = [f"log {NoteKey(origin, log, cosigner=False).vkey}"], "none"
-    if policy is not None:
-        lines += _group("auditors", policy.auditors)
-        lines += _group("witnesses", policy.witnesses)
-        quorum = "auditors"
-        if policy.witnesses.quorum:
-            lines.append("group both all auditors witnesses")
-            quorum = "both"
-    return "\n".join([*lines, f"quorum {quorum}", ""])
-
-
-def _group(name: str, cosigners: Cosigners) -> list[str]:
-    """The lines of cosigners, and of their group where any of them are needed."""
-    lines = [f"witness {key.name} {key.vkey}" for key in cosigners.keys]
-    if cosigners.quorum:
-        members = " ".join(key.name for key in cosigners.keys)
-        lines.append(f"group {name} {cosigners.quorum} {members}")
-    return lines
 
 
 Show = Callable[[bytes, Sequence[bytes], Sequence[int]], Sequence[str]]
@@ -185,7 +201,8 @@ class Proving:
         classes = self.state.classes
         last = self.head.size - 1
         return {
-            "checkpoint": self.head.checkpoint.decode(),
+            "checkpoint": self._snapshot.note(self.head).decode(),
+            **linked(self._store, self._snapshot, self.head),
             "genesis": self._entry(0),
             "seal": self._entry(last),
             "rules": self.covering(classes.line("rules", []), index).as_json(),
@@ -200,6 +217,27 @@ class Proving:
                 if self.state.closed_until
                 else None
             ),
+        }
+
+    def link(self) -> dict[str, Any]:
+        """The link of the chain of policies (`verifier.policies`) at this block, without its
+        note."""
+        policy, last = self.state.policy, self.head.size - 1
+        operator = self.state.genesis.operator
+        key = self.state.participants[operator].key_at(last)
+        if policy is None or key is None:
+            raise Fault("span-not-there", key=operator)
+        line = self.state.classes.line
+        return {
+            "seal": self._entry(last),
+            "policy": {
+                "document": policy.document.decode(),
+                "held": self.covering(line("policy", []), last).as_json(),
+            },
+            "operator": {
+                "key": key.public.as_json(),
+                "key_held": self.covering(line("key", [operator]), last).as_json(),
+            },
         }
 
     def submitted(self, place: Place, statement: Statement) -> dict[str, Any]:

@@ -40,6 +40,8 @@ REPEATED = 500
 DAY_SECONDS = 86_400
 DAY = timedelta(days=1)
 ACCEPTANCE_DAYS, NOTICE_DAYS = 30, 7
+AUDITORS = tuple(f"auditor-{number}" for number in range(1, 5))
+QUORUM, FAULTS = 3, 1
 UNIT_GRAMS = 100
 """A tenth of a kilogram, so that a made-up day makes units; a real unit is a tonne."""
 
@@ -59,6 +61,8 @@ class Demo:
         self.environment.pop("TALLY_DATABASE", None)
         self.began = time.monotonic()
         self.step_number = 0
+        self.auditors: dict[str, subprocess.Popen[str]] = {}
+        self.listening: dict[str, dict[str, str]] = {}
 
     def step(self, title: str) -> None:
         """Announce a step."""
@@ -96,6 +100,49 @@ class Demo:
             text=True,
             check=False,
         )
+
+    def start(self, name: str) -> None:
+        """Start an auditor, which listens until it is stopped."""
+        command = (
+            f"tally-verify auditor --source {LEDGER} --policy {POLICY} --key auditors/{name}.pem "
+            f"--name {name}.example --state auditors/{name} --listen 127.0.0.1:0 "
+            f"--now {int(self.now.timestamp())} --json"
+        )
+        print(f"   $ {command} &", flush=True)
+        self.auditors[name] = subprocess.Popen(
+            [*self.commands["tally-verify"], *shlex.split(command)[1:]],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def audit(self) -> None:
+        """Start all auditors, by the clock of now."""
+        print()
+        for name in AUDITORS:
+            self.start(name)
+        for name, process in self.auditors.items():
+            if process.stdout is None or not (line := process.stdout.readline()):
+                raise SystemExit(f"{name} did not start.")
+            self.listening[name] = json.loads(line)
+
+    def stop(self, *names: str) -> None:
+        """Stop auditors."""
+        stopped = [self.auditors.pop(name) for name in names]
+        for process in stopped:
+            process.terminate()
+        for process in stopped:
+            process.communicate()
+
+    def cosign(self) -> None:
+        """Ask all auditors about the last block."""
+        where = " ".join(
+            f"--cosigner {name}.example={told['url']}" for name, told in self.listening.items()
+        )
+        self.run(f"tally cosign {LEDGER} {where}")
 
     def at(self, moment: datetime) -> None:
         """Set the clock by which the commands go."""
@@ -152,6 +199,20 @@ def found(demo: Demo, names: Sequence[str], first: str, offset: str) -> None:
             json.dumps(document, ensure_ascii=False, indent=1) + "\n", "utf-8"
         )
         demo.run(f"tally publish scenario {LEDGER} {name}.json --by governor")
+    appoint(demo)
+
+
+def appoint(demo: Demo) -> None:
+    """Four auditors, three of whom make a block final."""
+    demo.step("Four auditors make keys, and start. Each has a copy of its own of what it audits.")
+    for name in AUDITORS:
+        demo.run(f"tally key new {name} --keys auditors")
+    demo.audit()
+    demo.step(f"The governor decides: a block is final when {QUORUM} of them have cosigned it.")
+    keys = [told["vkey"] for told in demo.listening.values()]
+    policy = {"format": 1, "auditors": {"keys": keys, "quorum": QUORUM, "faults": FAULTS}}
+    (demo.folder / "auditors.json").write_text(json.dumps(policy, indent=1) + "\n", "utf-8")
+    demo.run(f"tally publish policy {LEDGER} auditors.json --by governor")
 
 
 def synthetic(demo: Demo, count: int, seed: int) -> str:
@@ -203,6 +264,9 @@ def submit(demo: Demo) -> tuple[dict[str, Any], dict[str, Any]]:
     refused = [row for row in demo.answers(two, "refused") if row["platform"] == one]
     if not refused:
         raise SystemExit("No ride was refused.")
+    demo.step(f"{AUDITORS[-1]} is away. The others audit every block, and cosign the last: final.")
+    demo.stop(AUDITORS[-1])
+    demo.cosign()
     demo.run(f"tally status {LEDGER}")
     return demo.answers(one, "recorded")[0], refused[0]
 
@@ -216,7 +280,7 @@ def prove(demo: Demo, recorded: dict[str, Any], refused: dict[str, Any]) -> None
     )
     demo.run(f"tally-verify check held.json --policy {POLICY}")
     demo.step("A reduction is proved: recorded, by whom, under what, and counted once.")
-    demo.run(f"tally prove reduction {LEDGER} {recorded['leaf']} --out bundle.json")
+    demo.run(f"tally prove reduction {LEDGER} {recorded['leaf']} --final --out bundle.json")
     demo.step("Somebody who has only this file and a policy checks it, offline.")
     checker = Path(demo.commands["tally-verify"][0])
     print(f"   ({checker})")
@@ -228,6 +292,7 @@ def prove(demo: Demo, recorded: dict[str, Any], refused: dict[str, Any]) -> None
 def trade(demo: Demo, name: str, first: str) -> None:
     """The books are closed; what is in them is certified, issued, imported, retired."""
     platform = PLATFORMS[0]
+    demo.stop(*demo.auditors)
     demo.step("A verifier, an exchange and a museum that wants to be neutral are enrolled.")
     for participant, role in (("verifier", "verifier"), ("exchange", "exchange")):
         demo.run(f"tally enrol {LEDGER} {participant} --role {role} --by governor")
@@ -253,16 +318,20 @@ def trade(demo: Demo, name: str, first: str) -> None:
     )
     series, units = issued["series"], issued["units"]
     print(f"   {units} units of {UNIT_GRAMS} g; {issued['carried_out']} g are carried")
+    demo.step("The auditors come back, and audit what has happened meanwhile.")
+    demo.audit()
+    demo.cosign()
     demo.step("The exchange gives a number that nobody could foresee, and is offered the units.")
     nonce = secrets.token_hex(16)
     demo.run(
         f"tally offer {LEDGER} {series} 1 {units} --as {platform} --exchange exchange "
         f"--nonce {nonce}"
     )
+    demo.cosign()
     demo.step("They are locked. One file says what stands behind them, by a sample that it draws.")
-    demo.run(f"tally certificate {LEDGER} {series} 1 {units} --out offered.json")
+    demo.run(f"tally certificate {LEDGER} {series} 1 {units} --final --out offered.json")
     demo.run(f"tally-verify check offered.json --policy {POLICY} --nonce {nonce}")
-    demo.step("The exchange is content, and imports them.")
+    demo.step("The exchange is content, and imports them: credited once that is final.")
     demo.run(f"tally import {LEDGER} {series} 1 {units} --as exchange")
     demo.step("A part goes to the museum, which retires it for its exhibition.")
     part = max(units // 3, 1)
@@ -276,8 +345,11 @@ def trade(demo: Demo, name: str, first: str) -> None:
         expected=1,
     )
     demo.run(f"tally holdings {LEDGER}")
-    demo.step("What the exchange still holds is certified as of now.")
-    demo.run(f"tally certificate {LEDGER} {series} {part + 1} {units} --out certificate.json")
+    demo.step("What the exchange still holds is certified as of now, on a final checkpoint.")
+    demo.cosign()
+    demo.run(
+        f"tally certificate {LEDGER} {series} {part + 1} {units} --final --out certificate.json"
+    )
     demo.run(f"tally-verify check certificate.json --policy {POLICY}")
     demo.step("One byte of it is changed.")
     refuse_altered(demo, "certificate.json", '"certified"')
@@ -318,12 +390,15 @@ def main() -> None:
     folder.mkdir(parents=True)
     demo = Demo(folder, given.verifier.absolute())
     print(f"Everything happens in {given.out}.")
-    if given.data:
-        name, first = BIKE, real(demo, given.data.absolute())
-    else:
-        name, first = BUS, synthetic(demo, given.count, given.seed)
-    prove(demo, *submit(demo))
-    trade(demo, name, first)
+    try:
+        if given.data:
+            name, first = BIKE, real(demo, given.data.absolute())
+        else:
+            name, first = BUS, synthetic(demo, given.count, given.seed)
+        prove(demo, *submit(demo))
+        trade(demo, name, first)
+    finally:
+        demo.stop(*demo.auditors)
     print(f"\nDone in {time.monotonic() - demo.began:.0f} s.")
 
 

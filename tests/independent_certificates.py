@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cbor2
 import independent_forms as forms
-from independent_checker import Bundle, verdict
+from independent_checker import LINKED, Bundle, consistent, verdict
 from independent_forms import FOREVER, H, holder, need, obj, u, unbase64, unhex, whole
 from independent_lots import held_together, lot_leaf, lot_node, multiproof, number, top
 from independent_notes import Note, Policy, key_bytes, participants_key, read_vkey
@@ -72,7 +72,7 @@ def offsets(seed, total, draws):
 class Certificate(Bundle):
     def __init__(self, data, policy):
         need(len(data) <= 16_777_216)
-        self.given = given = obj(forms.read_json(data, 16_777_216, 8), FIELDS)
+        self.given = given = obj(forms.read_json(data, 16_777_216, 8), FIELDS, LINKED)
         need(given["format"] == "tally-certificate/1")
         need(given["delegation"] is None or unhex(given["delegation"]))
         self.sample = obj(given["sample"], SAMPLE)
@@ -328,28 +328,6 @@ def in_lot(entries, count, grams, root, item):
         reached += number(child[8:16])
     need(not rest and top(leaves, bits, lot_node)[1] == u(count) + u(grams) + root)
     return found
-
-
-def consistent(size, root, new_size, new_root, path):  # RFC 9162, section 2.1.4.2
-    if size == new_size:
-        need(not path and root == new_root)
-        return
-    path = [root, *path] if size & (size - 1) == 0 else list(path)
-    need(path)
-    f, s = size - 1, new_size - 1
-    while f & 1:
-        f, s = f >> 1, s >> 1
-    old = new = path.pop(0)
-    for c in path:
-        need(s)
-        if f & 1 or f == s:
-            old, new = H(b"\1", c, old), H(b"\1", c, new)
-            while f and not f & 1:
-                f, s = f >> 1, s >> 1
-        else:
-            new = H(b"\1", new, c)
-        f, s = f >> 1, s >> 1
-    need((old, new, s) == (root, new_root, 0))
 
 
 def check(data, policy):

@@ -14,11 +14,20 @@ from pathlib import Path
 import cbor2
 import independent_forms as forms
 from independent_forms import FOREVER, H, holder, need, obj, u, unbase64, unhex, whole
-from independent_notes import Note, Policy, check_signature, key_bytes, participants_key
+from independent_notes import (
+    Note,
+    Policy,
+    check_signature,
+    governed,
+    key_bytes,
+    log_vkey,
+    participants_key,
+)
 
 ZERO = bytes(32)
 HELD = "line:s start:n end:n holder:h path:l before:o after:o"
 COMMON = "format:s kind:s checkpoint:s genesis:d seal:d rules:d classes:d books:o"
+LINKED = "policies:l"
 KINDS = {
     "reduction": f"{COMMON} submission:d signer:d reduction:d scenario:d methodology:d claims:l"
     " activity:t",
@@ -177,10 +186,55 @@ def included(leaf, index, size, path, root):  # §18
     need(s == 0 and r == root)
 
 
+def consistent(size, root, new_size, new_root, path):  # RFC 9162, section 2.1.4.2
+    if size == new_size:
+        need(not path and root == new_root)
+        return
+    path = [root, *path] if size & (size - 1) == 0 else list(path)
+    need(path)
+    f, s = size - 1, new_size - 1
+    while f & 1:
+        f, s = f >> 1, s >> 1
+    old = new = path.pop(0)
+    for c in path:
+        need(s)
+        if f & 1 or f == s:
+            old, new = H(b"\1", c, old), H(b"\1", c, new)
+            while f and not f & 1:
+                f, s = f >> 1, s >> 1
+        else:
+            new = H(b"\1", new, c)
+        f, s = f >> 1, s >> 1
+    need((old, new, s) == (root, new_root, 0))
+
+
+class Link:  # §41
+    def __init__(self, given):
+        obj(given, "checkpoint:s seal:d policy:d operator:d path:l")
+        self.path = list(map(unhex, given["path"]))
+        self.note = Note(given["checkpoint"].encode())
+        self.seal, self.policy = obj(given["seal"], "index:i data:s path:l"), given["policy"]
+        obj(self.policy, "document:s held:d")
+        self.held = obj(given["operator"], "key:d key_held:d")["key_held"]
+        self.key = participants_key(given["operator"]["key"])
+        self.statement = Statement(unbase64(self.seal["data"]))
+
+    def root(self, size, root, genesis):
+        """The register root of its seal."""
+        seal, given = self.statement, self.seal
+        need(given["index"] == size - 1)
+        included(H(b"\0", seal.data), size - 1, size, given["path"], root)
+        obj(seal.body, "format:i height:i time:i previous:s register:h")
+        need(seal.kind == "seal" and seal.body["format"] == 1 and 0 <= seal.body["time"] < FOREVER)
+        need(seal.issuer == genesis.issuer and seal.audience == genesis.id)
+        seal.verify(self.key)
+        return unhex(seal.body["register"])
+
+
 class Bundle:  # §20
     def __init__(self, data, policy):
         self.given = given = forms.read_json(data, 16_777_216, 8)
-        need(given["format"] == "tally-bundle/1" and obj(given, KINDS[given["kind"]]))
+        need(given["format"] == "tally-bundle/1" and obj(given, KINDS[given["kind"]], LINKED))
         index = self.anchor(policy)
         if given["kind"] != "free":
             submission, index = self.logged("submission")
@@ -196,8 +250,11 @@ class Bundle:  # §20
         given = self.given
         note = Note(given["checkpoint"].encode())
         origin, self.size, self.root = note.checkpoint()
+        links = [Link(link) for link in given.get("policies", [])]
+        self.policies = [policy, *(self.follow(origin, policy, links) if links else [])]
+        self.policy = policy = self.policies[-1]
         log = next(key for key in policy.logs if key[0] == origin and note.signed_by(key))
-        self.cosigned = [name for name, key in policy.witnesses.items() if note.signed_by(key)]
+        self.cosigned = policy.cosigners(note)
         genesis, index = self.logged("genesis")
         offset = genesis.body["utc_offset"]
         need(index == 0 and genesis.body["format"] == 1 and genesis.body["origin"] == origin)
@@ -213,6 +270,35 @@ class Bundle:  # §20
         self.register = Register(unhex(seal.body["register"]), self.classes)
         self.document("classes", [], index)
         return index
+
+    def follow(self, origin, policy, links):  # §41
+        """The policies that the links lead to from the one in hand."""
+        genesis, found, last = Statement(unbase64(self.given["genesis"]["data"])), [], 0
+        classes = forms.Classes(self.given["classes"]["document"].encode(), 0)
+        for link in links if policy.quorum != "none" else []:
+            of, size, root = link.note.checkpoint()
+            if not policy.reached(policy.cosigners(link.note)):
+                need(not found)
+                continue
+            need(of == origin and last < size <= self.size)
+            consistent(size, root, self.size, self.root, link.path)
+            last, log = size, log_vkey(origin, link.key)
+            need(link.note.signed_by(log))
+            register = Register(link.root(size, root, genesis), classes)
+            document = link.policy["document"].encode()
+            for held, name, parts, by in (
+                (link.policy["held"], "policy", [], holder("policy", document)),
+                (link.held, "key", [genesis.issuer], holder("key", key_bytes(link.key))),
+            ):
+                register.held(held, classes.line(name, parts), by)
+                need(held["start"] < size <= held["end"])
+            shown = governed(document, log)
+            if size == self.size:
+                shown.witnesses, shown.groups = policy.witnesses, policy.groups
+                shown.quorum = policy.quorum
+            policy = shown
+            found.append(shown)
+        return found
 
     def in_force(self, index):
         """The rules at an index, and the books."""
@@ -302,7 +388,7 @@ def verdict(read, data, policy):
         bundle = read(data, policy)
     except Exception:  # whatever went wrong, the bundle did not show what it should
         return "invalid"
-    if not policy.reached(bundle.cosigned):
+    if not bundle.policy.reached(bundle.cosigned):
         return "unwitnessed"
     return "valid" if all(bundle.days) and max(bundle.days) < bundle.until else "provisional"
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from independent_forms import FOREVER, H, full, need, obj, u, unbase64, unhex
+from independent_forms import FOREVER, H, full, need, obj, read_json, u, unbase64, unhex
 
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493  # §5, ed25519
 Y8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
@@ -163,3 +163,34 @@ class Policy:  # §19
             if len(reached & set(members)) >= least:
                 reached.add(name)
         return self.quorum in reached
+
+    def cosigners(self, note):
+        return [name for name, key in self.witnesses.items() if note.signed_by(key)]
+
+
+def log_vkey(origin, key):
+    need(key[0] == -8)
+    return origin, H(origin.encode(), b"\n", b"\1", key[1])[:4], 1, key
+
+
+def governed(document, log):  # §8
+    """The trust policy of a log by a witness policy."""
+    given = obj(read_json(document), "format:i auditors:d", "witnesses:d")
+    auditors = obj(given["auditors"], "keys:l quorum:i faults:i")
+    witnesses = obj(given.get("witnesses", {"keys": [], "quorum": 0}), "keys:l quorum:i")
+    n, q, f = len(auditors["keys"]), auditors["quorum"], auditors["faults"]
+    need(given["format"] == 1 and f >= 0 and q <= n and 2 * q > n + f)
+    need(0 <= witnesses["quorum"] <= len(witnesses["keys"]))
+    lines, quorum = [], "auditors"
+    for group, of in (("auditors", auditors), ("witnesses", witnesses)):
+        names = [vkey.split("+")[0] for vkey in of["keys"]]
+        need(all(full("[!-~]+", name) for name in names))
+        need(not {"none", "auditors", "witnesses", "both"} & set(names))
+        lines += [f"witness {name} {key}" for name, key in zip(names, of["keys"], strict=True)]
+        if of["quorum"]:
+            lines.append(f"group {group} {of['quorum']} {' '.join(names)}")
+    if witnesses["quorum"]:
+        lines, quorum = [*lines, "group both all auditors witnesses"], "both"
+    policy = Policy("\n".join([*lines, f"quorum {quorum}"]).encode())
+    policy.logs = [log]
+    return policy

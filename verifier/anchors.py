@@ -5,8 +5,9 @@ the register, and the register for everything that is in force and for every spa
 """
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 from chain.calendar import OFFSET_SECONDS_MAX, Calendar
@@ -19,12 +20,13 @@ from chain.rules import seal_body
 from chain.spans import Span, make_holder
 from chain.state import RULES_VERSION, rules_holder
 from keys.errors import VerificationError
-from keys.notes import Note
+from keys.notes import Note, parse_checkpoint
 from keys.participants import Role, key_holder, role_holder
 from keys.statements import Statement
 from keys.strict import dump_date, parse_hex
-from verifier.bundles import Document, Logged, Signer
-from verifier.policy import Policy, Signed
+from verifier.bundles import Document, Link, Logged, Signer
+from verifier.policies import follow
+from verifier.policy import NONE, Policy, Signed
 from verifier.reports import UNWITNESSED, Report, demand, step
 
 
@@ -51,6 +53,8 @@ class Anchored(Protocol):
     def classes(self) -> Document: ...
     @property
     def books(self) -> Held | None: ...
+    @property
+    def policies(self) -> tuple[Link, ...]: ...
 
 
 class Anchor:
@@ -66,6 +70,8 @@ class Anchor:
     def __init__(self, file: Anchored, policy: Policy, report: Report) -> None:
         self.anchored = file
         self.policy = policy
+        self.own = policy
+        self.followed: Sequence[Policy] = ()
         self.report = report
         self.facts = report.facts
 
@@ -74,6 +80,8 @@ class Anchor:
 
         index: the log index at which what is in force matters; the last, if it is None.
         """
+        if self.anchored.policies and self.own.quorum != NONE:
+            self._policies()
         self._checkpoint()
         if hand.newer is not None:
             self._newer(hand.newer)
@@ -97,6 +105,16 @@ class Anchor:
 
     # --- the log ---
 
+    def _policies(self) -> None:
+        """From the policy in the reader's hands to the one in use at the file's checkpoint."""
+        file = self.anchored
+        with self._step("policies") as details:
+            head = parse_checkpoint(file.checkpoint.text)
+            genesis, registry = file.genesis.statement, file.classes.data
+            self.followed = follow(self.own, file.policies, head, genesis, registry)
+            details["count"] = len(self.followed)
+            self.policy = self.followed[-1] if self.followed else self.own
+
     def _checkpoint(self) -> None:
         with self._step("checkpoint") as details:
             self.signed = self.policy.check(self.anchored.checkpoint)
@@ -112,7 +130,8 @@ class Anchor:
     def _newer(self, note: Note) -> None:
         """A checkpoint in hand does not go beyond the file's, and is of the same log."""
         with self._step("newer") as details:
-            mine, other = self.signed.checkpoint, self.policy.check(note).checkpoint
+            either = replace(self.policy, logs=(*self.policy.logs, *self.own.logs))
+            mine, other = self.signed.checkpoint, either.check(note).checkpoint
             details["size"] = other.size
             demand(other.origin == mine.origin, "checkpoint-other-log", origin=other.origin)
             demand(other.size <= mine.size, "checkpoint-stale", size=mine.size, newer=other.size)

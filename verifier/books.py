@@ -43,7 +43,9 @@ from keys.strict import DAY_MAX, FieldTypes, dump_date, fields, parse_base64, pa
 from verifier.anchors import InHand, days_of
 from verifier.bundles import (
     ANCHORS,
+    LINKED,
     Document,
+    Link,
     Logged,
     read_anchors,
     read_document,
@@ -128,6 +130,7 @@ class Book:
     rules: Held
     classes: Document
     books: Held | None
+    policies: tuple[Link, ...]
     platform: str
     subjects: Sequence[str]
     days: tuple[int, int]
@@ -138,7 +141,7 @@ class Book:
 
 def read(value: dict[str, Any]) -> Book:
     """Read a book; raises `Malformed`."""
-    given = fields(value, "book", _FIELDS)
+    given = fields(value, "book", _FIELDS, LINKED)
     subjects = given["subjects"]
     if not is_slug(given["platform"]):
         raise Malformed("field-type", where="book", field="platform", expected="a name")

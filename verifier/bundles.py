@@ -13,6 +13,7 @@ inclusion path (RFC 9162, section 2.1.3) under the checkpoint.  Proofs of spans 
     rules       held: the version of the rules in force, at the submission if there is one
     classes     {"document", "held"}: the registry of classes in force at the end of the log
     books       held: the days that are closed; null if none is
+    policies    [link, …], optional: the chain of policies (`verifier.policies`)
 
 and for a *reduction*, and without ``reduction``, ``scenario``, ``methodology``, ``claims`` and
 ``activity`` for a *span*::
@@ -56,6 +57,8 @@ ANCHORS: FieldTypes = {
     "books": (dict, type(None)),
 }
 """What every file of evidence has: from the checkpoint to the register."""
+LINKED: FieldTypes = {"policies": list}
+"""What it may have."""
 _COMMON: FieldTypes = {**ANCHORS, "kind": str}
 _SUBMITTED: FieldTypes = {"submission": dict, "signer": dict}
 _KINDS: dict[str, FieldTypes] = {
@@ -100,6 +103,19 @@ class Signer:
 
 
 @dataclass(frozen=True)
+class Link:
+    """A link of the chain of policies (`verifier.policies`)."""
+
+    checkpoint: Note
+    seal: Logged
+    policy: Document
+    key: PublicKey
+    key_held: Held
+    path: tuple[bytes, ...]
+    """The consistency path to the file's checkpoint."""
+
+
+@dataclass(frozen=True)
 class Placed:
     """A reduction (bytes), or only its leaf hash, with its place in the submission's tree."""
 
@@ -119,6 +135,7 @@ class Bundle:
     rules: Held
     classes: Document
     books: Held | None
+    policies: tuple[Link, ...] = ()
     submission: Logged | None = None
     signer: Signer | None = None
     reduction: Placed | None = None
@@ -146,7 +163,7 @@ def read_bundle(value: dict[str, Any]) -> Bundle:
     kind = value.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
         raise Malformed("format-unknown", where="bundle", format=str(kind)[:40])
-    given = fields(value, "bundle", _KINDS[kind])
+    given = fields(value, "bundle", _KINDS[kind], LINKED)
     common: dict[str, Any] = {"kind": kind, **read_anchors(given)}
     if kind == "free":
         return Bundle(**common, free=Free.from_json(given["free"]))
@@ -185,7 +202,25 @@ def read_anchors(given: dict[str, Any]) -> dict[str, Any]:
         "rules": Held.from_json(given["rules"]),
         "classes": read_document(given["classes"], "classes"),
         "books": None if books is None else Held.from_json(books),
+        "policies": tuple(map(_read_link, given.get("policies", ()))),
     }
+
+
+def _read_link(value: object) -> Link:
+    given = fields(
+        value,
+        "policies",
+        {"checkpoint": str, "seal": dict, "policy": dict, "operator": dict, "path": list},
+    )
+    operator = fields(given["operator"], "operator", {"key": dict, "key_held": dict})
+    return Link(
+        parse_note(given["checkpoint"].encode()),
+        read_logged(given["seal"], "seal"),
+        read_document(given["policy"], "policy"),
+        PublicKey.from_json(operator["key"]),
+        Held.from_json(operator["key_held"]),
+        read_path(given["path"]),
+    )
 
 
 def read_path(value: list[Any]) -> tuple[bytes, ...]:

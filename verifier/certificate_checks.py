@@ -285,8 +285,16 @@ class Checker(ExcerptChecker):
         """
         note, nonce = self.file.block.checkpoint, self.file.holding.nonce
         keys = cosigners(note, self._governed())
-        names = [name for name, key in self.policy.witnesses.items() if key in keys]
-        is_witnessed = self.policy.quorum != NONE and self.policy.is_reached(names)
+        # The policy in use then may be any of those that were followed.
+        named = [
+            [name for name, key in policy.witnesses.items() if key in keys]
+            for policy in (self.own, *self.followed)
+        ]
+        names = max(named, key=len)
+        is_witnessed = self.own.quorum != NONE and any(
+            policy.is_reached(of)
+            for policy, of in zip((self.own, *self.followed), named, strict=True)
+        )
         self.is_open = is_witnessed or mine is not None
         with self._step("seed" if self.is_open else "unseeded") as details:
             demand(mine in (None, nonce), "nonce-differs")

@@ -55,7 +55,9 @@ from keys.notes import Note, parse_note
 from keys.strict import FieldTypes, fields, parse_base64, parse_hex
 from verifier.bundles import (
     ANCHORS,
+    LINKED,
     Document,
+    Link,
     Logged,
     Signer,
     read_anchors,
@@ -134,6 +136,7 @@ class Certificate:
     rules: Held
     classes: Document
     books: Held | None
+    policies: tuple[Link, ...]
     issuance: Logged
     authority: Signer
     issued: Held
@@ -154,7 +157,7 @@ class Certificate:
 
 def read(value: dict[str, Any]) -> Certificate:
     """Read a certificate; raises `Malformed`."""
-    given = fields(value, "certificate", FIELDS)
+    given = fields(value, "certificate", FIELDS, LINKED)
     policy, delegation = given["policy"], given["delegation"]
     return Certificate(
         **read_anchors(given),

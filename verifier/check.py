@@ -3,7 +3,8 @@
 `check_file` never raises: whatever is wrong with a file ends as the check that failed, and the
 verdict "invalid".  The checks stand in the order in which trust is built: those of
 `verifier.anchors`, then here those of a bundle; `verifier.certificate_checks` has a certificate's,
-`verifier.lots` those of a lot, `verifier.books` those of a book.
+`verifier.lots` those of a lot, `verifier.books` those of a book, `verifier.evidence` those of
+evidence.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from chain.spans import make_holder
 from keys.errors import Malformed, TallyError, VerificationError
 from keys.participants import Role
 from keys.strict import parse_hex
-from verifier import books, certificate_checks, certificates, lots
+from verifier import books, certificate_checks, certificates, evidence, lots
 from verifier.anchors import Anchor, InHand, date, days_of
 from verifier.bundles import (
     BUNDLE_BYTES_MAX,
@@ -41,8 +42,8 @@ NOTHING = InHand()
 
 
 def check_file(data: bytes, policy: Policy, hand: InHand = NOTHING) -> Report:
-    """Check a bundle, a certificate, a lot or a book against a trust policy; see the module's
-    text."""
+    """Check a bundle, a certificate, a lot, a book or evidence against a trust policy; see the
+    module's text."""
     report = Report()
     # Whatever fails is in the report, as the step that failed.
     with suppress(TallyError):
@@ -231,7 +232,7 @@ class _Format(NamedTuple):
     read: Callable[[dict[str, Any]], Any]
     checker: Callable[
         [Any, Policy, Report],
-        _Checker | certificate_checks.Checker | lots.Checker | books.Checker,
+        _Checker | certificate_checks.Checker | lots.Checker | books.Checker | evidence.Checker,
     ]
 
 
@@ -240,4 +241,5 @@ _FORMATS = {
     certificates.FORMAT: _Format(BUNDLE_BYTES_MAX, certificates.read, certificate_checks.Checker),
     lots.FORMAT: _Format(FILE_BYTES_MAX, lots.read, lots.Checker),
     books.FORMAT: _Format(FILE_BYTES_MAX, books.read, books.Checker),
+    evidence.FORMAT: _Format(evidence.EVIDENCE_BYTES_MAX, evidence.read, evidence.Checker),
 }

@@ -72,10 +72,15 @@ class Policy:
                 break
         else:
             raise VerificationError("checkpoint-log-unknown", origin=checkpoint.origin)
-        cosigned = tuple(
+        cosigned = self.cosigners(note)
+        return Signed(checkpoint, log, cosigned, self.is_reached(cosigned))
+
+    def cosigners(self, note: Note) -> tuple[str, ...]:
+        """The names of the witnesses that have cosigned; raises `VerificationError` if a line of
+        one of them does not verify."""
+        return tuple(
             name for name, key in self.witnesses.items() if signed_by(note, key) is not None
         )
-        return Signed(checkpoint, log, cosigned, self.is_reached(cosigned))
 
     def is_reached(self, cosigned: Collection[str]) -> bool:
         """Whether the witnesses with these names make the quorum."""

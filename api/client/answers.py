@@ -147,8 +147,18 @@ def read_answer(statement: Statement, items: Sequence[Item], made: Mapping[str, 
             raise VerificationError("answer-contradicts", what=name)
     if type(made["height"]) is not int:
         raise TypeError("height")
+    if type(made["final"]) is not bool:
+        raise TypeError("final")
     receipt = parse_base64(made["receipt"])
-    return Answer(made["index"], made["height"], made["time"], receipt, refusals, platforms)
+    return Answer(
+        made["index"],
+        made["height"],
+        made["time"],
+        receipt,
+        refusals,
+        platforms,
+        made["final"],
+    )
 
 
 def _read_refused(reduction: Reduction, row: Mapping[str, Any]) -> Refused:

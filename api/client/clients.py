@@ -135,9 +135,10 @@ class Client:
         "refused" (with ``error``); None if the service does not know it."""
         return self._run(self._flows.answer(statement))
 
-    def bundle(self, leaf: bytes, *, disclose: bool = False) -> bytes:
-        """The bundle of a reduction, for `verifier.check`; disclose: with its activity."""
-        return self._run(self._flows.bundle(leaf, disclose))
+    def bundle(self, leaf: bytes, *, disclose: bool = False, final: bool = False) -> bytes:
+        """The bundle of a reduction, for `verifier.check`; disclose: with its activity; final: once
+        the quorum has cosigned its checkpoint."""
+        return self._run(self._flows.bundle(leaf, disclose, final))
 
     def evaluate(self, epoch: Epoch, elements: Sequence[bytes]) -> tuple[list[bytes], bytes]:
         """Have the service evaluate blinded elements with an epoch's key: `keys.oprf.Evaluate`."""
@@ -243,9 +244,9 @@ class AsyncClient:
         """See `Client.answer`."""
         return await self._run(self._flows.answer(statement))
 
-    async def bundle(self, leaf: bytes, *, disclose: bool = False) -> bytes:
+    async def bundle(self, leaf: bytes, *, disclose: bool = False, final: bool = False) -> bytes:
         """See `Client.bundle`."""
-        return await self._run(self._flows.bundle(leaf, disclose))
+        return await self._run(self._flows.bundle(leaf, disclose, final))
 
     async def evaluate(self, epoch: Epoch, elements: Sequence[bytes]) -> tuple[list[bytes], bytes]:
         """See `Client.evaluate`."""

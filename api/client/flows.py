@@ -158,10 +158,11 @@ class Flows:
         """The JSON that a route gives."""
         return read_json((yield from self._ask("GET", path, query)))
 
-    def bundle(self, leaf: bytes, disclose: bool) -> Flow[bytes]:
+    def bundle(self, leaf: bytes, disclose: bool, final: bool) -> Flow[bytes]:
         """The bytes of a bundle."""
         path = f"/v1/reductions/{leaf.hex()}/bundle"
-        reply = yield from self._ask("GET", path, {"disclose": disclose or None})
+        query = {"disclose": disclose or None, "final": final or None}
+        reply = yield from self._ask("GET", path, query)
         if not reply.is_success:
             raise read_error(reply)
         return reply.content

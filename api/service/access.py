@@ -23,10 +23,7 @@ from api.service.bodies import read_body
 from api.service.service import Of
 from chain.state import State
 from keys.errors import Malformed, NotAllowed
-from keys.participants import Role
-
-MEMBERS = frozenset(Role) - {Role.PLATFORM, Role.HOLDER}
-"""The roles whose holders see all reductions."""
+from keys.participants import MEMBERS, Role
 
 
 @dataclass(frozen=True)
@@ -60,6 +57,9 @@ async def signed_by(request: Request, of: Of) -> Reader | None:
     """Who signed the request, or None if nobody did; raises if the signature does not hold."""
     if "signature-input" not in request.headers and "signature" not in request.headers:
         return None
+    host = request.headers.get("host", "").lower()
+    if of.settings.hosts and host not in of.settings.hosts:
+        raise NotAllowed("request-other-host", host=host[:80])
     body = await small_body(request, of)
     state = of.state()
     signed = signatures.Request(

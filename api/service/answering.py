@@ -4,6 +4,8 @@
     status          "waiting"; "recorded": it is in the log; "refused": all of it was refused
     index, height, time, receipt
                     its log index, its block and that block's time, its COSE receipt in base64
+    final           whether its block is final by now (`chain.finality`)
+    credited        of an import: only on a final checkpoint is it credited
     count, recorded, grams, refused
                     of a submission: its reductions; how many of them, and grams, were recorded;
                     and each that was not: position, code, text, class, claim, day, what it met
@@ -11,7 +13,7 @@
                     stranger
     error           of what was refused: problem details
 
-The same statement gets the same answer whenever it is asked for.
+The same statement gets the same answer whenever it is asked for, but that it becomes final.
 """
 
 from collections.abc import Sequence
@@ -63,7 +65,10 @@ def recorded(
             "height": answer.height,
             "time": answer.time,
             "receipt": dump_base64(answer.receipt),
+            "final": answer.is_final,
         }
+        if statement.kind == "import":
+            made["credited"] = answer.is_final
         if statement.kind == "submission":
             if reductions is None and answer.refusals:
                 reductions = of.store.reductions(bytes.fromhex(statement.body["root"]))

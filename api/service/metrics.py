@@ -2,7 +2,8 @@
 
 One registry for each process of the service: the workers' numbers are summed by whoever asks
 (`prometheus_client`'s files in a folder that the supervisor makes).  No label names a person, a
-participant or a path: routes by their template, refusals by their code.
+participant or a path: routes by their template, refusals by their code, cosigners by the names that
+the policy gives them.
 """
 
 from collections.abc import Iterator
@@ -33,6 +34,10 @@ IN_FLIGHT = Gauge(
 )
 LEADING = Gauge("tally_leading", "1 where this process seals", multiprocess_mode="livesum")
 BLOCKS = Counter("tally_blocks_total", "Blocks sealed here")
+COSIGNATURES = Counter("tally_cosignatures_total", "Cosignatures collected here", ["cosigner"])
+COSIGNER_FAILURES = Counter(
+    "tally_cosigner_failures_total", "Offers that brought no cosignature", ["cosigner", "code"]
+)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ Base64 = Annotated[str, Field(pattern="^[A-Za-z0-9+/]*={0,2}$")]
 Count = Annotated[int, Field(ge=0)]
 Grams = Annotated[int, Field(description="Whole grams of CO2 equivalent.")]
 Time = Annotated[int, Field(description="Unix seconds.")]
+_FINAL = "Whether the quorum has cosigned the block's checkpoint, or a later one, by now."
 
 
 class Answer(BaseModel):
@@ -87,6 +88,10 @@ class Answered(Answer):
     height: Count = 0
     time: Time = 0
     receipt: Base64 = ""
+    final: Annotated[bool, Field(description=_FINAL)] = False
+    credited: Annotated[
+        bool, Field(description="Of an import alone: only on a final checkpoint is it credited.")
+    ] = False
     scenario: str = ""
     count: Count = 0
     recorded: Count = 0
@@ -158,6 +163,8 @@ class Ledger(Answer):
     recorded: Count
     refused: Count
     grams: Grams
+    final: Annotated[bool, Field(description="Whether all of the log is final by now.")]
+    final_height: Annotated[int | None, Field(description="Of the last final block.")]
 
 
 class Governed(Answer):
@@ -189,6 +196,7 @@ class Block(Answer):
     recorded: Annotated[int, Field(description="Reductions so far, less voided.")]
     refused: Count
     grams: Grams
+    final: Annotated[bool, Field(description=_FINAL)]
 
 
 class Entry(Answer):

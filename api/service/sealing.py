@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.service.cosigning import Cosigning
 from api.service.logs import LOG, reason_of
 from api.service.metrics import BLOCKS, LEADING, stage
 from api.service.settings import Settings
@@ -53,7 +54,7 @@ class Sealing:
             try:
                 lead = self._store.lead()
                 if lead is not None:
-                    with lead:
+                    with lead, Cosigning(self._store, self._settings.addresses, lead):
                         self._lead(lead)
             except Conflict as error:
                 LOG.warning("overtaken", extra={"code": error.code})

@@ -1,5 +1,6 @@
 """What every route has at hand: one ledger's store, the settings, the clock, the limits."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ class Service:
         self.in_flight = InFlight(
             self.settings.submissions_in_flight, self.settings.bytes_in_flight
         )
+        self.finals = asyncio.Semaphore(self.settings.finals_waiting)
         self.stall = Stall()
         admitting = Admitting(store, Rate(self.settings.statements_per_minute), clock)
         self.intake = Intake(store, admitting, self.settings.statements_waiting)

@@ -46,6 +46,8 @@ RESTART_SECONDS = 1.0
 STOP_SEALING = signal.SIGUSR1
 """Its own: a terminal and a service manager may tell all processes to end at once, and what the
 workers have taken in is still to be sealed then."""
+SEALING_THREADS = 2
+"""One seals, one enters cosignatures."""
 FILES = 1_024
 """Open files of a process beside its connections."""
 _SPAWN = multiprocessing.get_context("spawn")
@@ -206,7 +208,7 @@ def _work(plan: Plan, listening: socket.socket) -> None:
 def _seal(plan: Plan) -> None:
     """The process that seals, or waits to."""
     signers = [signer.load(path, passphrase) for path, passphrase in plan.keys]
-    store = open_store(plan.folder, plan.database)
+    store = open_store(plan.folder, plan.database, threads=SEALING_THREADS)
     sealing = Sealing(store, signers, plan.settings, plan.clock)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)

@@ -3,7 +3,7 @@
 The limits bound what one request, or one member, can make the service do.
 """
 
-from pydantic import Field
+from pydantic import Field, HttpUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -18,10 +18,22 @@ class Settings(BaseSettings):
     threads: int = Field(default=8, ge=1, le=256)
     """Requests that one worker works on at once; each may use a connection of the database."""
 
+    hosts: frozenset[str] = frozenset()
+    """The Host fields for which a signed request counts, in small letters; none: whatever it is.
+
+    Whoever passes on what a member has signed for another host is refused."""
+
     block_seconds: float = Field(default=0.2, gt=0, le=1)
     """How long statements gather before a block is sealed; less if many came."""
     block_statements: int = Field(default=256, ge=1)
     """So many statements that wait are sealed at once."""
+
+    cosigners: dict[str, HttpUrl] = Field(default={})
+    """Addresses of auditors and witnesses, by the names of their keys in the governed policy."""
+    final_seconds: float = Field(default=10, ge=0)
+    """How long a proof with ``final=true`` waits for the quorum of its block."""
+    finals_waiting: int = Field(default=64, ge=1)
+    """Proofs that wait for it in one worker; beyond them, 503."""
 
     body_bytes: int = Field(default=64 * 2**20, ge=2**16)
     """The longest body of a submission, as it is sent."""
@@ -68,3 +80,8 @@ class Settings(BaseSettings):
     """Statements that wait, and no block for so long: then the service is not ready."""
     stop_seconds: float = Field(default=30, gt=0)
     """How long requests may take to end when the service is stopped."""
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The addresses of cosigners as text."""
+        return {name: str(url) for name, url in self.cosigners.items()}

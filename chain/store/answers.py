@@ -24,6 +24,8 @@ class Answer:
     refusals: Mapping[int, Refused]
     platforms: Mapping[bytes, str]
     """For each holder that a refusal met, the platform that submitted its reduction."""
+    is_final: bool = False
+    """Whether its block is final by now (`chain.finality`)."""
 
 
 def answer(store: LedgerStore, statement: Statement) -> Answer | None:
@@ -52,18 +54,22 @@ def answers(
         if not found:
             return made
         blocks = {height: snapshot.block(height) for height in {h for _, h in found.values()}}
-        keys = {height: _key_of(snapshot, block) for height, block in blocks.items()}
+        signed = {
+            height: block if block.receipt_signature else snapshot.receipted(height)
+            for height, block in blocks.items()
+        }
+        keys = {height: _key_of(snapshot, block) for height, block in signed.items()}
         refusals = snapshot.refusals_of([index for index, _ in found.values()])
         platforms = _platforms(snapshot, [r for of in refusals.values() for r in of.values()])
-        origin = snapshot.origin()
-    tree = store.tree(max(block.size for block in blocks.values()))
+        origin, final = snapshot.origin(), snapshot.final_height()
+    tree = store.tree(max(block.size for block in signed.values()))
     for identity, (index, height) in found.items():
-        block = blocks[height]
+        block = signed[height]
         path = tree.inclusion(index, block.size)
         made[identity] = Answer(
             index,
             height,
-            block.time,
+            blocks[height].time,
             make_receipt(keys[height], origin, block.size, index, path, block.receipt_signature),
             refusals[index],
             {
@@ -71,6 +77,7 @@ def answers(
                 for refused in refusals[index].values()
                 if refused.met and refused.met.holder in platforms
             },
+            height <= final,
         )
     return made
 

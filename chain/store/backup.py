@@ -18,6 +18,7 @@ after a crash, which also erases again whatever the log says is erased.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from itertools import islice
@@ -29,17 +30,18 @@ from sqlalchemy import Connection, MetaData, func, insert, select, update
 
 from chain import merkle
 from chain.activities import parse_activity
+from chain.files import Files
 from chain.lots import Lot, LotTree
 from chain.merkle import Frontier, leaf_hashes
+from chain.pages import ROOT_PAGE, stored_spans
 from chain.paths import activities_path, lot_path, reductions_path
 from chain.reductions import parse_reductions
-from chain.register import ROOT_PAGE, Register, stored_spans
+from chain.register import Register
 from chain.spans import HASH_SIZE, Span
 from chain.store import tables
 from chain.store.database import execute_rows, migrate, version
-from chain.store.files import Files
 from chain.store.ledger import LedgerStore, put_pages
-from chain.store.snapshot import Snapshot, StateMemory
+from chain.store.snapshot import read_pages
 from keys.errors import Malformed, Unreadable, Usage, VerificationError
 from keys.notes import Checkpoint, parse_note
 from keys.statements import Statement, parse_statement
@@ -105,6 +107,7 @@ def restore(folder: Path, store: LedgerStore) -> Manifest:
         _build_register(connection, backup)
     store.prepare()
     store.publish()
+    store.publish_cosigned()
     return backup.manifest
 
 
@@ -301,7 +304,7 @@ def _load(connection: Connection, backup: _Reader) -> None:
 
 def _build_register(connection: Connection, backup: _Reader) -> None:
     """Build the register from its spans; raises `VerificationError` if its root is another."""
-    register = Register(Snapshot(connection, StateMemory()).pages, ROOT_PAGE + 1)
+    register = Register(partial(read_pages, connection), ROOT_PAGE + 1)
     spans = (Span(*row) for row in backup.rows(SPANS))
     while some := list(islice(spans, SPANS_AT_ONCE)):
         register.change(some)

@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, Insert, create_engine, event, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
-from chain.store.files import Files
+from chain.files import Files
 from keys.errors import Unreadable
 
 _MIGRATIONS = Path(__file__).parent / "migrations"

@@ -11,9 +11,9 @@ reported on the day of a reduction that is named, under the digest of its activi
 from collections.abc import Callable, Iterable, Sequence
 
 from chain.certifications import Certification, erasure_list
+from chain.files import Files
 from chain.paths import activities_path, reductions_path
 from chain.reductions import Reduction, parse_reductions, split_reductions
-from chain.store.files import Files
 from chain.store.snapshot import Snapshot
 from chain.store.subjects import SubjectRow, read_subjects, subject_rows
 from keys.statements import Statement

@@ -2,6 +2,7 @@
 
     ledger.db                   unless the database is elsewhere
     checkpoint, tile/…          the published log (C2SP tlog-tiles)
+    checkpoint.final            its last final checkpoint
     submissions/aa/ROOT         the reductions of a submission, by the root it signs
     activities/aa/ROOT.ndjson   the activities behind them, verbatim; private; where one was
                                 erased (`chain.store.erasing`), an empty line
@@ -14,7 +15,7 @@ function does what is left to do, and does nothing twice.
 
 import contextlib
 import fcntl
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,24 +23,31 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, bindparam, delete, insert, null, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chain import merkle
+from chain.batches import Batch
 from chain.effects import Refused
+from chain.files import Files, System
 from chain.lots import Lot, LotEntry, LotTree
-from chain.paths import CHECKPOINT, activities_path, lot_path, reductions_path
+from chain.paths import (
+    CHECKPOINT,
+    FINAL_CHECKPOINT,
+    activities_path,
+    lot_path,
+    reductions_path,
+)
 from chain.reductions import Reduction, parse_reductions, split_reductions
 from chain.spans import FOREVER, Span
 from chain.store import tables
 from chain.store.database import execute_rows, migrate, open_engine, sqlite_url
 from chain.store.erasing import erase
-from chain.store.files import Files, System
 from chain.store.leading import Lead, take_lead
-from chain.store.snapshot import Head, Place, Snapshot, StateMemory
+from chain.store.snapshot import Head, Memory, Place, Snapshot
 from chain.store.subjects import SubjectRow
 from chain.store.submissions import SubmissionTrees
 from chain.tiles import DirectoryReader, TileTree, new_tiles
 from keys.errors import Fault, Unreadable, VerificationError
-from keys.notes import parse_checkpoint, parse_note
+from keys.notes import NoteSignature, parse_checkpoint, parse_note
 from keys.statements import Statement
+from keys.strict import dump_json
 
 _SUBJECT_COLUMNS = ["day", "pseudonym", "holder"]
 
@@ -79,7 +87,7 @@ class LedgerStore:
         self.folder = folder
         self.files = Files(folder, system)
         self.engine = engine or open_engine(sqlite_url(folder / "ledger.db"))
-        self._memory = StateMemory()
+        self._memory = Memory()
         self.trees = SubmissionTrees(self.files)
 
     def prepare(self) -> None:
@@ -101,6 +109,10 @@ class LedgerStore:
     def reductions(self, root: bytes) -> list[Reduction]:
         """The reductions of the submission with this root; raises `Unreadable`."""
         return parse_reductions(self.files.read(reductions_path(root)))
+
+    def batch(self, root: bytes) -> Batch:
+        """The same, as a batch; raises `Unreadable`."""
+        return Batch.read(self.files.read(reductions_path(root)))
 
     def reduction_bytes(self, root: bytes) -> list[bytes]:
         """The bytes of each of them, for who wants a few; raises `Unreadable`."""
@@ -124,15 +136,19 @@ class LedgerStore:
         with self.snapshot() as snapshot:
             for index in snapshot.submissions_on(first, until):
                 root = bytes.fromhex(snapshot.statement(index).body["root"])
-                reductions = self.reductions(root)
-                if merkle.root([reduction.leaf for reduction in reductions]) != root:
+                batch = self.batch(root)
+                if batch.root() != root:
                     raise Fault("reductions-differ", index=index)
-                places = snapshot.live([r.holder for r in reductions if first <= r.day < until])
-                for position, of in enumerate(reductions):
+                [(platform, scenario)] = batch.names()
+                days, holders = batch.days(), batch.holders()
+                places = snapshot.live(
+                    [of for of, day in zip(holders, days, strict=True) if first <= day < until]
+                )
+                rows = zip(holders, days, batch.leaves(), batch.grams(), strict=True)
+                for position, (holder, day, leaf, grams) in enumerate(rows):
                     # One that was voided may be live again, but elsewhere.
-                    if places.get(of.holder) == Place(index, position, None):
-                        lot = entries.setdefault((of.platform, of.scenario, of.day), [])
-                        lot.append((of.leaf, of.grams))
+                    if places.get(holder) == Place(index, position, None):
+                        entries.setdefault((platform, scenario, day), []).append((leaf, grams))
         trees = {name: LotTree(entries[name]) for name in sorted(entries)}
         return {Lot(*name, t.count, t.grams, t.root): t for name, t in trees.items()}
 
@@ -233,7 +249,7 @@ class LedgerStore:
                     },
                 ),
                 ["holder", "index", "position"],
-                block.recorded,
+                sorted(block.recorded),  # neighbours share a page
             )
         if block.voided:
             reduction = tables.reduction
@@ -292,6 +308,39 @@ class LedgerStore:
                 lead.fence(connection)
             yield connection
 
+    # --- what others have signed ---
+
+    def enter_cosignatures(
+        self,
+        cosignatures: Iterable[tuple[int, NoteSignature]],
+        final: Collection[int] = (),
+        links: Mapping[int, Mapping[str, Any]] | None = None,
+        lead: Lead | None = None,
+    ) -> None:
+        """Enter verified cosignatures (height, line), the heights of the blocks that have the
+        quorum with them, and links of the chain of policies by their height; what is there already
+        stays.  Raises `Conflict` if ``lead`` was taken over."""
+        rows: dict[Table, list[dict[str, Any]]] = {
+            tables.cosignature: [
+                {
+                    "height": height,
+                    "name": line.name,
+                    "key_id": line.key_id,
+                    "signature": line.signature,
+                }
+                for height, line in cosignatures
+            ],
+            tables.final: [{"height": height} for height in final],
+            tables.policy_link: [
+                {"height": height, "data": dump_json(link)}
+                for height, link in (links or {}).items()
+            ],
+        }
+        with self.writing(lead) as connection:
+            for table, made in rows.items():
+                if made:
+                    connection.execute(_insert(connection, table).on_conflict_do_nothing(), made)
+
     # --- the published log ---
 
     def published_size(self) -> int:
@@ -314,11 +363,31 @@ class LedgerStore:
                     if block is None:
                         return
                     entries = snapshot.entries(size, block.size)
+                    note = snapshot.note(block)
                     self._erase(snapshot, size, block.size)
                 reader = DirectoryReader(self.folder)
                 self.files.write(new_tiles(reader, size, entries))
-                self.files.write({CHECKPOINT: block.checkpoint})
+                self.files.write({CHECKPOINT: note})
                 size = block.size
+
+    def publish_cosigned(self) -> None:
+        """Write the published checkpoint again, and the last final one, as they are cosigned by
+        now."""
+        with self._publishing(), self.snapshot() as snapshot:
+            size = self.published_size()
+            block = snapshot.first_block_after(size - 1) if size else None
+            if block is None:
+                return
+            made = {CHECKPOINT: snapshot.note(block)}
+            height = snapshot.final_height()
+            if 0 <= height <= block.height:
+                made[FINAL_CHECKPOINT] = snapshot.note(snapshot.block(height))
+            self.files.write(
+                {path: data for path, data in made.items() if self._is_new(path, data)}
+            )
+
+    def _is_new(self, path: str, data: bytes) -> bool:
+        return not self.files.exists(path) or self.files.read(path) != data
 
     def erase_again(self) -> int:
         """Erase what all erasures of the log name, as after files were put back from a copy.
@@ -371,6 +440,10 @@ class LedgerStore:
         """The log's tree, from its published tiles; raises `Usage` if it is not published."""
         if self.published_size() < size:
             self.publish()
+        return self.published_tree()
+
+    def published_tree(self) -> TileTree:
+        """The log's tree, as far as it is published."""
         return TileTree(DirectoryReader(self.folder), self.published_size())
 
 
@@ -395,7 +468,7 @@ def put_pages(connection: Connection, pages: Mapping[int, bytes | None]) -> None
         connection,
         made.on_conflict_do_update(index_elements=["number"], set_={"data": made.excluded.data}),
         ["number", "data"],
-        [(number, data) for number, data in pages.items() if data is not None],
+        sorted((number, data) for number, data in pages.items() if data is not None),
     )
     gone = [{"of": number} for number, data in pages.items() if data is None]
     if gone:

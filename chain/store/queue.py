@@ -7,8 +7,8 @@ its answer (`chain.store.answers`), and does not wait again.
 from collections.abc import Mapping, Sequence
 
 from chain.admission import Admitted
+from chain.batches import Batch
 from chain.paths import activities_path, reductions_path
-from chain.reductions import dump_reductions
 from chain.store.ledger import LedgerStore
 from chain.store.subjects import SubjectRow, subject_rows
 from keys.errors import Malformed
@@ -18,18 +18,21 @@ from keys.statements import Statement
 def submit(store: LedgerStore, submissions: Sequence[Admitted]) -> None:
     """Keep admitted submissions, their reductions, their activities, and of whom these are."""
     files = {}
+    there = []
     subjects: list[SubjectRow] = []
     for admitted in submissions:
-        reductions, named = admitted.entry.reductions, admitted.subjects
-        files[reductions_path(admitted.root)] = dump_reductions(reductions)
+        batch, named = Batch.of(admitted.entry.reductions), admitted.subjects
+        files[reductions_path(admitted.root)] = batch.to_bytes()
         path = activities_path(admitted.root)
-        files[path] = admitted.activities
         if store.files.exists(path):
-            # What is there already is the same, but for what was erased since.
-            files[path] = store.files.read(path)
-            lines = files[path].split(b"\n")
+            # It is the same, but for what was erased since, and that is not to come back.
+            there.append(path)
+            lines = store.files.read(path).split(b"\n")
             named = [whose if line else None for whose, line in zip(named, lines, strict=False)]
-        subjects += subject_rows(named, reductions)
+        else:
+            files[path] = admitted.activities
+        subjects += subject_rows(named, batch)
+    store.files.keep(there)
     _enqueue(store, [admitted.entry.statement for admitted in submissions], files, subjects)
 
 

@@ -38,6 +38,7 @@ PUBLISHED_AT_ONCE = 4_096
 """Entries of the log."""
 ROWS_AT_ONCE = 1_000
 _IN_MAX = 500
+PAGES_REMEMBERED = 4_096
 # A proof asks for pages ten times: what it asks is put together once.
 _PAGES = select(tables.page.c.number, tables.page.c.data).where(
     tables.page.c.number.in_(bindparam("numbers", expanding=True))
@@ -105,16 +106,28 @@ class Logged:
 
 
 @dataclass
-class StateMemory:
-    """The newest state that was read: what governance decides later goes on from it."""
+class Memory:
+    """What snapshots of one ledger have read that others will ask for as well.
+
+    state: the newest; what governance decides later goes on from it.
+    """
 
     state: State | None = None
+    _pages: tuple[int, dict[int, bytes]] = (-1, {})
+
+    def pages(self, height: int) -> dict[int, bytes]:
+        """The pages of the register that were read as of a block, to be added to."""
+        of, pages = self._pages
+        if of != height:
+            pages = {}
+            self._pages = height, pages
+        return pages
 
 
 class Snapshot:
     """The ledger as of one block, read in one transaction; close it soon."""
 
-    def __init__(self, connection: Connection, memory: "StateMemory") -> None:
+    def __init__(self, connection: Connection, memory: Memory) -> None:
         self._connection = connection
         self._memory = memory
         self._head: Head | None = None
@@ -143,6 +156,21 @@ class Snapshot:
         wanted = select(block).where(block.c.height > after, block.c.size <= size)
         rows = self._connection.execute(wanted.order_by(block.c.height).limit(limit))
         return list(map(_head, rows))
+
+    def receipted(self, height: int) -> Head:
+        """The first block from ``height`` on of which receipts are signed: those that were taken
+        over from another operator have none.  Raises `Usage`."""
+        block = tables.block
+        signed = func.length(block.c.receipt_signature) > 0
+        wanted = select(block).where(block.c.height >= height, signed)
+        row = self._connection.execute(wanted.order_by(block.c.height).limit(1)).first()
+        if row is None:
+            raise Usage("block-unknown", height=height)
+        return _head(row)
+
+    def taken_over(self) -> int:
+        """The height of the last block that another operator has sealed; -1 if there is none."""
+        return self.receipted(0).height - 1
 
     def height(self) -> int:
         """The height of the last block; -1 before the first."""
@@ -173,6 +201,11 @@ class Snapshot:
         found = self._connection.scalar(rows)
         return -1 if found is None else int(found)
 
+    def cosigned_after(self, height: int) -> list[int]:
+        """The heights above this one of blocks with cosignatures."""
+        of = tables.cosignature.c.height
+        return list(self._connection.scalars(select(of).where(of > height).distinct()))
+
     def final_height(self) -> int:
         """The height of the last final block (`chain.finality`); -1 if there is none."""
         found = self._connection.scalar(select(func.max(tables.final.c.height)))
@@ -184,9 +217,9 @@ class Snapshot:
         return self._connection.scalar(rows) is not None
 
     def links(self, until: int = FOREVER) -> list[dict[str, Any]]:
-        """The chain of policies (`verifier.policies`) for a block of the height ``until``."""
+        """The chain of policies (`verifier.policies`) up to a block."""
         of = tables.policy_link
-        rows = select(of.c.data).where(of.c.height < until).order_by(of.c.height)
+        rows = select(of.c.data).where(of.c.height <= until).order_by(of.c.height)
         return [json.loads(data) for data in self._connection.scalars(rows)]
 
     # --- the rules' view ---
@@ -262,10 +295,13 @@ class Snapshot:
 
     def pages(self, numbers: Sequence[int]) -> dict[int, bytes]:
         """Stored pages of the register, those that exist."""
-        found: dict[int, bytes] = {}
-        for at in range(0, len(numbers), _IN_MAX):
-            asked = {"numbers": numbers[at : at + _IN_MAX]}
-            found.update(map(tuple, self._connection.execute(_PAGES, asked)))
+        head = self.head()
+        known = self._memory.pages(head.height if head else -1)
+        found = {number: known[number] for number in numbers if number in known}
+        missing = [number for number in numbers if number not in found]
+        found |= read_pages(self._connection, missing)
+        if len(known) < PAGES_REMEMBERED:  # the top of the register is what comes first
+            known.update(found)
         return found
 
     def statement(self, index: int) -> Statement:
@@ -581,6 +617,15 @@ class Snapshot:
             .limit(1)
         ).first()
         return _head(row) if row is not None else None
+
+
+def read_pages(connection: Connection, numbers: Sequence[int]) -> dict[int, bytes]:
+    """Stored pages of the register, those that exist."""
+    found: dict[int, bytes] = {}
+    for at in range(0, len(numbers), _IN_MAX):
+        asked = {"numbers": numbers[at : at + _IN_MAX]}
+        found.update(map(tuple, connection.execute(_PAGES, asked)))
+    return found
 
 
 def _head(row: Row[Any]) -> Head:

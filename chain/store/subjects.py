@@ -9,6 +9,7 @@ activity that names the person is erased.
 from collections.abc import Iterable, Sequence
 
 from chain.activities import parse_activity
+from chain.batches import Batch
 from chain.reductions import Reduction
 
 SubjectRow = tuple[int, bytes, bytes]
@@ -24,8 +25,9 @@ def subject_rows(
     named: Iterable[bytes | None], reductions: Sequence[Reduction]
 ) -> list[SubjectRow]:
     """The rows of reductions, of which ``named`` gives the subject of each activity."""
+    batch = Batch.of(reductions)
     return [
-        (of.day, whose, of.holder)
-        for whose, of in zip(named, reductions, strict=False)
+        (day, whose, holder)
+        for whose, day, holder in zip(named, batch.days(), batch.holders(), strict=False)
         if whose is not None
     ]

@@ -10,10 +10,10 @@ from collections import OrderedDict
 from itertools import accumulate
 
 from chain import merkle
+from chain.files import Files
 from chain.merkle import HASH_SIZE
 from chain.paths import reductions_path
 from chain.reductions import split_reductions
-from chain.store.files import Files
 
 TREES_BYTES_MAX = 64 * 2**20
 

@@ -1,7 +1,8 @@
 """The tables of a ledger's database.
 
 Everything here can be computed again from the log and its files of reductions and activities,
-except ``pending``.
+except ``pending``, and what others have signed: ``cosignature``, and ``final`` and ``policy_link``,
+which follow from it.
 Integers that count bytes, grams or log indices are 64 bits wide; hashes are raw bytes.
 """
 
@@ -46,6 +47,7 @@ block = Table(
     Column("frontier", LargeBinary, nullable=False, comment="peaks of the log's tree"),
     Column("checkpoint", LargeBinary, nullable=False, comment="signed note"),
     Column("receipt_signature", LargeBinary, nullable=False, comment="of all its receipts"),
+    # Empty where another operator has sealed the block (`chain.sequencer.Sequencer.take_over`).
     Column("next_page", BigInteger, nullable=False, comment="first unused page of the register"),
     Column("recorded", BigInteger, nullable=False, comment="reductions so far, less voided"),
     Column("refused", BigInteger, nullable=False, comment="reductions refused so far"),
@@ -162,6 +164,44 @@ pending = Table(
     Column("data", LargeBinary, nullable=False),
     Column("refusal", Text, comment="JSON"),
     sqlite_autoincrement=True,
+)
+
+#: What cosigners have signed of a block's checkpoint; each was verified before it was entered.
+cosignature = Table(
+    "cosignature",
+    metadata,
+    Column("height", BigInteger, ForeignKey("block.height"), primary_key=True),
+    Column("name", Text, primary_key=True, comment="of the key"),
+    Column("key_id", LargeBinary, primary_key=True),
+    Column("signature", LargeBinary, nullable=False, comment="as in the note's line"),
+    sqlite_with_rowid=False,
+)
+
+#: The blocks whose checkpoints have the quorum of the policy in use (`chain.finality`).
+final = Table(
+    "final",
+    metadata,
+    Column(
+        "height",
+        BigInteger().with_variant(Integer, "sqlite"),
+        ForeignKey("block.height"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+)
+
+#: The links of the chain of policies (`verifier.policies`); each is in use after its block.
+policy_link = Table(
+    "policy_link",
+    metadata,
+    Column(
+        "height",
+        BigInteger().with_variant(Integer, "sqlite"),
+        ForeignKey("block.height"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("data", LargeBinary, nullable=False, comment="JSON"),
 )
 
 #: How often the lead was taken (`chain.store.leading`): the one row.

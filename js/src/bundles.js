@@ -16,6 +16,11 @@ import { PublicKey } from './suites.js';
 /** @typedef {{document: string, held: Held}} Document */
 /** @typedef {{key: PublicKey, keyHeld: Held, roleHeld: Held}} SignedBy */
 /** @typedef {{position: bigint, data: Uint8Array, path: Uint8Array[]}} Placed */
+/** @typedef {import('./notes.js').Note} Note */
+/**
+ * @typedef {{checkpoint: Note, seal: Logged, policy: Document, key: PublicKey, keyHeld: Held,
+ *   path: Uint8Array[]}} Link
+ */
 
 const FORMAT = 'tally-bundle/1';
 const BYTES_MAX = 16_777_216;
@@ -29,6 +34,7 @@ const COMMON = {
   rules: 'object',
   classes: 'object',
   books: 'object|null',
+  policies: 'list?',
 };
 const SUBMITTED = { submission: 'object', signer: 'object' };
 /** @type {Map<unknown, Record<string, string>>} */
@@ -118,6 +124,27 @@ function readCommon(/** @type {Record<string, any>} */ given) {
     rules: readHeld(given.rules),
     classes: readDocument(given.classes, 'classes'),
     books: given.books && readHeld(given.books),
+    policies: (given.policies ?? []).map(readLink),
+  };
+}
+
+/** @returns {Link} */
+function readLink(/** @type {unknown} */ value) {
+  const given = fields(value, 'policies', {
+    checkpoint: 'text',
+    seal: 'object',
+    policy: 'object',
+    operator: 'object',
+    path: 'list',
+  });
+  const operator = fields(given.operator, 'operator', { key: 'object', key_held: 'object' });
+  return {
+    checkpoint: parseNote(given.checkpoint),
+    seal: readLogged(given.seal, 'seal'),
+    policy: readDocument(given.policy, 'policy'),
+    key: PublicKey.fromJson(operator.key),
+    keyHeld: readHeld(operator.key_held),
+    path: readPath(given.path),
   };
 }
 

@@ -14,9 +14,11 @@ import { Classes, FOREVER, lineDay } from './classes.js';
 import { TallyError, need } from './errors.js';
 import { booksHolder, holderOf, roleHolder, rulesHolder } from './holders.js';
 import { fields } from './json.js';
-import { checkInclusion, leafHash } from './merkle.js';
+import { checkConsistency, checkInclusion, leafHash } from './merkle.js';
 import { Methodology } from './methodologies.js';
-import { Policy } from './policy.js';
+import { NoteKey, parseCheckpoint, signedBy } from './notes.js';
+import { governedPolicy } from './policies.js';
+import { NONE, Policy } from './policy.js';
 import { parseReduction, reductionHolder } from './reductions.js';
 import { checkFree, checkHeld } from './register.js';
 import { parseScenario } from './scenarios.js';
@@ -94,7 +96,9 @@ async function checkAll(data, policy, report) {
   const step = stepOf(report);
   const bundle = await step('form', () => ({ made: parseBundle(data) }));
   report.facts.kind = bundle.kind;
-  const signed = await step('checkpoint', () => readCheckpoint(bundle, policy));
+  const isLinked = bundle.policies.length > 0 && policy.quorum !== NONE;
+  const inUse = isLinked ? await step('policies', () => followPolicies(bundle, policy)) : policy;
+  const signed = await step('checkpoint', () => readCheckpoint(bundle, inUse));
   const { checkpoint } = signed;
   const ledger = await step('genesis', () => checkGenesis(bundle, checkpoint));
   const key = signed.log.publicKey;
@@ -149,6 +153,49 @@ function stepOf(report) {
   };
 }
 
+// --- the chain of policies ---
+
+/**
+ * From the policy in hand to the one in use at the bundle's checkpoint (section 41).
+ *
+ * @param {Bundle} bundle
+ * @param {Policy} own
+ */
+async function followPolicies(bundle, own) {
+  const head = parseCheckpoint(bundle.checkpoint.text);
+  const { statement } = bundle.genesis;
+  // No line of these links is dated.
+  const calendar = new Calendar(0n);
+  const ledger = { id: toHex(await statement.id()), operator: statement.issuer, calendar };
+  const classes = new Classes(bundle.classes.document, calendar);
+  let policy = own;
+  let size = 0n;
+  for (const link of bundle.policies) {
+    const checkpoint = parseCheckpoint(link.checkpoint.text);
+    if (!policy.isReached(await policy.cosigners(link.checkpoint))) {
+      need(policy === own, 'link-not-final', { size: checkpoint.size });
+      continue;
+    }
+    need(checkpoint.origin === head.origin, 'checkpoint-other-log', { origin: checkpoint.origin });
+    const isInOrder = size < checkpoint.size && checkpoint.size <= head.size;
+    need(isInOrder, 'link-order', { size: checkpoint.size });
+    ({ size } = checkpoint);
+    await checkConsistency(size, checkpoint.root, head.size, head.root, link.path);
+    const log = await NoteKey.of(checkpoint.origin, link.key, false);
+    need((await signedBy(link.checkpoint, log)) !== null, 'checkpoint-log-unknown');
+    const { made: root } = await checkSeal(link, checkpoint, ledger, link.key);
+    const register = new Register(root, classes);
+    const { document, held } = link.policy;
+    const last = size - 1n;
+    await register.checkInForce(held, 'policy', [], await holderOf('policy', document), last);
+    const operator = [ledger.operator];
+    await register.checkInForce(link.keyHeld, 'key', operator, await link.key.holder(), last);
+    const shown = await governedPolicy(log, document);
+    policy = size === head.size ? policy.withLog(log) : shown;
+  }
+  return { made: policy };
+}
+
 // --- the log ---
 
 /**
@@ -190,7 +237,7 @@ async function checkGenesis({ genesis }, checkpoint) {
 /**
  * The root of the register, which the seal carries.
  *
- * @param {Bundle} bundle
+ * @param {{seal: Logged}} bundle
  * @param {Checkpoint} checkpoint
  * @param {Ledger} ledger
  * @param {PublicKey} key of the log

@@ -10,7 +10,7 @@ import { NoteKey, parseCheckpoint, signedBy } from './notes.js';
 /** @typedef {import('./notes.js').Note} Note */
 
 const BYTES_MAX = 1_048_576;
-const NONE = 'none';
+export const NONE = 'none';
 
 /** A trust policy. */
 export class Policy {
@@ -108,13 +108,30 @@ export class Policy {
   async check(note) {
     const checkpoint = parseCheckpoint(note.text);
     const log = await this.#logOf(note, checkpoint.origin);
+    const cosigned = await this.cosigners(note);
+    return { checkpoint, log, cosigned, isWitnessed: this.isReached(cosigned) };
+  }
+
+  /**
+   * The names of the witnesses that have cosigned; throws if a line of one of them is not valid.
+   *
+   * @param {Note} note
+   */
+  async cosigners(note) {
     const cosigned = [];
     for (const [name, key] of this.witnesses) {
       if ((await signedBy(note, key)) !== null) {
         cosigned.push(name);
       }
     }
-    return { checkpoint, log, cosigned, isWitnessed: this.isReached(cosigned) };
+    return cosigned;
+  }
+
+  /** The same cosigners, for a log by another key. */
+  withLog(/** @type {NoteKey} */ log) {
+    const made = Object.assign(new Policy(), this);
+    made.logs = [log];
+    return made;
   }
 
   /**

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from support.bundles import PLAIN_TEXT, QUORUM_TEXT, dump, samples, world
+from support.chains import FORGED, build, changed
 from support.city import (
     NOON,
     PLATFORMS,
@@ -131,6 +132,18 @@ def test_every_vector_comes_out_as_it_says() -> None:
 def test_it_agrees_on_good_bundles(judge: Judge, policy: str) -> None:
     for bundle in (*samples().values(), *pool()):
         judge.verdict(dump(bundle), policy)
+
+
+def test_it_follows_chains_of_policies_and_no_forged_one(judge: Judge, tmp_path: Path) -> None:
+    chain = build(tmp_path / "city")
+    made = [*chain.bundles, *(changed(chain, change) for change, _ in FORGED.values())]
+    ended: Counter[str] = Counter()
+    for policy in chain.policies:
+        POLICIES[policy] = parse_policy(policy.encode())
+        ended.update(judge.verdict(dump(bundle), policy) for bundle in made)
+    assert ended["provisional: witnessed"] > 4
+    assert ended["invalid: policies"] > 9
+    chain.city.store.engine.dispose()
 
 
 def run(judge: Judge, seed: int, count: int) -> Counter[str]:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Response
 from api.books import Asked, Item, page, write_book
 from api.service import models
 from api.service.access import Bearer
+from api.service.completing import Final, proved
 from api.service.parameters import From, Until
 from api.service.responses import Json, Paging
 from api.service.service import Of
@@ -59,6 +60,6 @@ def _name(item: Item) -> list[int | str]:
 
 
 @router.get("/v1/book/file", response_model=models.BookFile, summary="The same with its proof")
-def file(of: Of, wanted: Book) -> Response:
+async def file(of: Of, wanted: Book, final: Final = False) -> Response:
     """The file `tally-book/1`, that `tally-verify check` takes."""
-    return Json(write_book(of.store, wanted).document)
+    return Json(await proved(of, lambda: write_book(of.store, wanted).document, final))

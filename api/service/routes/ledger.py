@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import PlainTextResponse
 
-from api.proving import policy_text
 from api.service import models
 from api.service.responses import Json, Limit, Paging
 from api.service.service import Of
@@ -13,15 +12,17 @@ from chain.rules import GOVERNANCE_KINDS
 from chain.store.answers import receipts
 from chain.store.snapshot import Head
 from keys.strict import INTEGER_MAX, dump_base64, dump_date
+from verifier.policies import policy_text
 
 router = APIRouter(tags=["ledger"])
+BlockHeight = Annotated[int, Path(ge=0, le=INTEGER_MAX, description="The height of a block.")]
 
 
 @router.get("/v1/ledger", response_model=models.Ledger, summary="The ledger's facts")
 def facts(of: Of) -> Response:
     """The ledger's identity, its constants, and where it stands."""
     with of.reading() as (snapshot, state):
-        head = snapshot.head()
+        head, final = snapshot.head(), snapshot.final_height()
         log = state.participants[state.genesis.operator].key_at(state.index)
     genesis = state.genesis
     return Json(
@@ -43,6 +44,8 @@ def facts(of: Of) -> Response:
             "recorded": head.recorded if head else 0,
             "refused": head.refused if head else 0,
             "grams": head.grams if head else 0,
+            "final": final == state.height,
+            "final_height": final if final >= 0 else None,
         }
     )
 
@@ -95,22 +98,24 @@ def blocks(of: Of, page: Paging) -> Response:
         size = page.size(state.index)
         after = page.after(int) or [-1]
         found = snapshot.blocks(size, after[0], page.limit + 1)
-    return page.of(size, found, lambda block: [block.height], _block)
+        final = snapshot.final_height()
+    return page.of(size, found, lambda block: [block.height], lambda block: _block(block, final))
 
 
 @router.get("/v1/blocks/{height}", response_model=models.WholeBlock, summary="One block")
 def block(
     of: Of,
-    height: Annotated[int, Path(ge=0, le=INTEGER_MAX, description="The height of a block.")],
+    height: BlockHeight,
 ) -> Response:
-    """A block, its checkpoint as the operator signed it, and its statements."""
+    """A block, its checkpoint with the cosignatures that it has so far, and its statements."""
     with of.reading() as (snapshot, _):
         found = snapshot.block(height)
+        note, final = snapshot.note(found), snapshot.final_height()
         statements = snapshot.block_statements(height)
     return Json(
         {
-            **_block(found),
-            "checkpoint": found.checkpoint.decode(),
+            **_block(found, final),
+            "checkpoint": note.decode(),
             "statements": [
                 {"index": index, "kind": kind, "issuer": issuer}
                 for index, kind, issuer in statements
@@ -119,7 +124,23 @@ def block(
     )
 
 
-def _block(head: Head) -> dict[str, Any]:
+@router.get(
+    "/v1/blocks/{height}/checkpoint",
+    response_class=PlainTextResponse,
+    summary="The checkpoint of a block",
+)
+def checkpoint(
+    of: Of,
+    height: BlockHeight,
+) -> Response:
+    """The signed note of a block with the cosignatures that it has so far: it may take the place of
+    the note in any file that was written as of this block."""
+    with of.reading() as (snapshot, _):
+        note = snapshot.note(snapshot.block(height))
+    return PlainTextResponse(note, headers={"Cache-Control": "no-cache"})
+
+
+def _block(head: Head, final: int) -> dict[str, Any]:
     return {
         "height": head.height,
         "size": head.size,
@@ -130,4 +151,5 @@ def _block(head: Head) -> dict[str, Any]:
         "recorded": head.recorded,
         "refused": head.refused,
         "grams": head.grams,
+        "final": head.height <= final,
     }

@@ -1,6 +1,8 @@
 """The log as static files: C2SP tlog-tiles, so that anyone's log client reads it.
 
     /checkpoint                         the last checkpoint, a signed note; asked for anew each time
+    /checkpoint/final                   the last one that is final; also as /checkpoint.final, the
+                                        name of its file
     /tile/<L>/<N>[.p/<W>]               hash tiles
     /tile/entries/<N>[.p/<W>]           entry bundles, gzipped for whoever takes that
 
@@ -18,7 +20,7 @@ from fastapi.responses import PlainTextResponse
 
 from api.service.responses import Bytes
 from api.service.service import Of
-from chain.paths import CHECKPOINT
+from chain.paths import CHECKPOINT, FINAL_CHECKPOINT
 from chain.tiles import parse_tile_path
 from keys.errors import Malformed, Usage
 
@@ -34,6 +36,15 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 def checkpoint(request: Request, of: Of) -> Response:
     """The last checkpoint (C2SP tlog-checkpoint), with the signatures that it has."""
     return _file(request, of, CHECKPOINT, "text/plain", "no-cache")
+
+
+@router.get(
+    "/checkpoint/final", response_class=PlainTextResponse, summary="The last final checkpoint"
+)
+@router.get("/checkpoint.final", response_class=PlainTextResponse, include_in_schema=False)
+def final_checkpoint(request: Request, of: Of) -> Response:
+    """The last checkpoint that the quorum has cosigned, with all its cosignatures; 404 before."""
+    return _file(request, of, FINAL_CHECKPOINT, "text/plain", "no-cache")
 
 
 @router.get("/tile/{rest:path}", response_class=Bytes, summary="A tile of the log")

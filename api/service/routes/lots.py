@@ -3,15 +3,18 @@
 Only the file of a lot, which holds its reductions, is for members, and for the lot's platform.
 """
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from fastapi.concurrency import run_in_threadpool
 
 from api.certificates import write_certificate
-from api.exporting import export_lot
+from api.exporting import dump_lot, write_lot
 from api.records import Held, Records, read_records
 from api.service import models
 from api.service.access import Insider
+from api.service.completing import Final, proved
 from api.service.parameters import DayPath, PlatformName, PlatformPath, ScenarioName, ScenarioPath
 from api.service.responses import Json, Paging
 from api.service.service import Of
@@ -65,13 +68,20 @@ def lot(of: Of, platform: PlatformPath, scenario: ScenarioPath, day: DayPath) ->
     response_model=models.LotFile,
     summary="A lot with all its reductions",
 )
-def file(
-    of: Of, reader: Insider, platform: PlatformPath, scenario: ScenarioPath, day: DayPath
+async def file(
+    of: Of,
+    reader: Insider,
+    platform: PlatformPath,
+    scenario: ScenarioPath,
+    day: DayPath,
+    final: Final = False,
 ) -> Response:
     """The file `tally-lot/1`, that `tally-verify check` takes."""
     if not reader.may_see(platform):
         raise NotAllowed("read-not-allowed", participant=reader.participant)
-    made = export_lot(of.store, platform, scenario, parse_date(day))
+    make = partial(write_lot, of.store, platform, scenario, parse_date(day))
+    document = await proved(of, make, final)
+    made = await run_in_threadpool(dump_lot, document)
     return Response(made, headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 
@@ -154,7 +164,7 @@ def _holding(held: Held) -> dict[str, Any]:
 @router.get(
     "/v1/certificates", response_model=models.Certificate, summary="The certificate of units"
 )
-def certificate(
+async def certificate(
     of: Of,
     registry: Annotated[
         str, Query(pattern="^[!-~]{1,64}$", description="The registry that numbered the units.")
@@ -162,10 +172,15 @@ def certificate(
     series: Annotated[str, Query(pattern="^[!-~]{1,64}$", description="Their series.")],
     first: Annotated[Serial, Query(description="The first serial number.")],
     end: Annotated[Serial, Query(description="The one after the last.")],
+    final: Final = False,
 ) -> Response:
     """The file `tally-certificate/1` of units of one issuance and one holding, that
     `tally-verify check` takes."""
     check_range(first, end)
     of.certificates.take("-", of.clock())
     units = Units(registry, series, first, end)
-    return Json(write_certificate(of.store, units, origins=of.origins).document)
+
+    def make() -> dict[str, Any]:
+        return write_certificate(of.store, units, origins=of.origins).document
+
+    return Json(await proved(of, make, final))

@@ -69,12 +69,24 @@ class _Ledger(Collector):
         try:
             with self._of.reading() as (snapshot, state):
                 waiting = snapshot.pending_count()
+                final = snapshot.final_height()
+                cosigned = snapshot.block(max(0, final)).time
         except (SQLAlchemyError, TallyError):
             return
-        age = max(0.0, self._of.clock() - state.time)
+        now = self._of.clock()
         for name, text, value in (
             ("tally_pending_statements", "Statements that wait for a block", waiting),
-            ("tally_block_age_seconds", "Since the last block, and its checkpoint", age),
+            (
+                "tally_block_age_seconds",
+                "Since the last block, and its checkpoint",
+                now - state.time,
+            ),
             ("tally_block_height", "The height of the last block", state.height),
+            (
+                "tally_final_age_seconds",
+                "Since the last final block was sealed; without one, since the first",
+                now - cosigned,
+            ),
+            ("tally_final_height", "The height of the last final block; -1 without one", final),
         ):
-            yield GaugeMetricFamily(name, text, value)
+            yield GaugeMetricFamily(name, text, max(-1, value))

@@ -1,15 +1,17 @@
 """Proofs: of spans, for those who may see them; of the log, for anyone."""
 
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
 from api.proving import prove_free, prove_span
 from api.service import models
-from api.service.access import Insider, Member
+from api.service.access import Insider, Member, Reader
+from api.service.completing import Final, proved
 from api.service.parameters import End, Index, LinePath, LineQuery, Point, Size, StatementId
 from api.service.responses import Json, Limit
-from api.service.service import Of
+from api.service.service import Of, Service
 from chain.classes import LineClass
 from chain.records import check_range
 from chain.spans import FOREVER, LINE_SIZE
@@ -47,19 +49,29 @@ def spans(
 @router.get(
     "/v1/proofs/held", response_model=models.Bundle, summary="The proof of who holds a span"
 )
-def held(of: Of, _: Member, line: LineQuery, start: Point) -> Response:
+async def held(of: Of, _: Member, line: LineQuery, start: Point, final: Final = False) -> Response:
     """The bundle of the span of a reduction that starts there, without the reduction."""
-    name, _kind = _line(of.state(), line)
-    return Json(prove_span(of.store, name, start))
+
+    def make() -> dict[str, Any]:
+        name, _kind = _line(of.state(), line)
+        return prove_span(of.store, name, start)
+
+    return Json(await proved(of, make, final))
 
 
 @router.get("/v1/proofs/free", response_model=models.Bundle, summary="The proof that nobody does")
-def free(of: Of, _: Member, line: LineQuery, start: Point, end: End) -> Response:
+async def free(
+    of: Of, _: Member, line: LineQuery, start: Point, end: End, final: Final = False
+) -> Response:
     """The bundle of a stretch that no span overlaps; 409 if one does."""
-    state = of.state()
-    name, _kind = _line(state, line)
-    state.classes.allows(name, start, end)
-    return Json(prove_free(of.store, name, start, end))
+
+    def make() -> dict[str, Any]:
+        state = of.state()
+        name, _kind = _line(state, line)
+        state.classes.allows(name, start, end)
+        return prove_free(of.store, name, start, end)
+
+    return Json(await proved(of, make, final))
 
 
 def _line(state: State, text: str) -> tuple[bytes, LineClass]:
@@ -75,8 +87,14 @@ def _line(state: State, text: str) -> tuple[bytes, LineClass]:
     response_model=models.Bundle,
     summary="The proof of what a refused reduction met",
 )
-def met(of: Of, reader: Insider, identity: StatementId, position: Position) -> Response:
+async def met(
+    of: Of, reader: Insider, identity: StatementId, position: Position, final: Final = False
+) -> Response:
     """The bundle of the span for which a reduction was refused: for its platform, and members."""
+    return Json(await proved(of, partial(_met, of, reader, identity, position), final))
+
+
+def _met(of: Service, reader: Reader, identity: str, position: int) -> dict[str, Any]:
     unknown = Usage("refusal-unknown", position=position)
     with of.reading() as (snapshot, _):
         place = snapshot.find(parse_hex(identity, 32))
@@ -89,7 +107,7 @@ def met(of: Of, reader: Insider, identity: StatementId, position: Position) -> R
     if bundle["held"]["holder"] != refused.met.holder.hex():
         # It was voided since, and the stretch claimed by another.
         raise Usage("span-not-held")
-    return Json(bundle)
+    return bundle
 
 
 @router.get("/v1/proofs/inclusion", response_model=models.Inclusion, summary="The path of an entry")

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Response
 from api.proving import prove_reduction
 from api.service import models
 from api.service.access import Bearer, Insider, Reader, discloses
+from api.service.completing import Final, proved
 from api.service.parameters import From, Leaf, PlatformName, ScenarioName, Until
 from api.service.responses import Json, Paging
 from api.service.service import Of, Service
@@ -142,7 +143,7 @@ def reduction(of: Of, reader: Insider, leaf: Leaf) -> Response:
 @router.get(
     "/v1/reductions/{leaf}/bundle", response_model=models.Bundle, summary="The proof of a reduction"
 )
-def bundle(
+async def bundle(
     of: Of,
     reader: Insider,
     access: Bearer,
@@ -150,15 +151,20 @@ def bundle(
     disclose: Annotated[
         bool, Query(description="With its activity: for its platform, and whom that lets.")
     ] = False,
+    final: Final = False,
 ) -> Response:
     """The bundle that `tally-verify check` takes: who recorded it, under what, counted once."""
-    with of.reading() as (snapshot, _):
-        _, found = _find(of, snapshot, reader, leaf)
-    if disclose:
-        opened = discloses(reader, access, found.platform)
-        if opened is None or not opened.covers(found.scenario, found.day):
-            raise NotAllowed("read-not-allowed", participant=reader.participant)
-    return Json(prove_reduction(of.store, found.leaf, disclose=disclose))
+
+    def make() -> dict[str, Any]:
+        with of.reading() as (snapshot, _):
+            _, found = _find(of, snapshot, reader, leaf)
+        if disclose:
+            opened = discloses(reader, access, found.platform)
+            if opened is None or not opened.covers(found.scenario, found.day):
+                raise NotAllowed("read-not-allowed", participant=reader.participant)
+        return prove_reduction(of.store, found.leaf, disclose=disclose)
+
+    return Json(await proved(of, make, final))
 
 
 def _find(of: Service, snapshot: Snapshot, reader: Reader, leaf: str) -> tuple[Place, Reduction]:

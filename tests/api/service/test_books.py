@@ -10,9 +10,9 @@ from support.city import NOON, ORIGIN, TODAY, City, key, pseudonym
 from support.service import Served, rows, served
 
 from api.access_tokens import Access, make_token
-from api.proving import policy_text
 from api.service.settings import Settings
 from verifier.check import check_file
+from verifier.policies import policy_text
 from verifier.policy import parse_policy
 from verifier.reports import PROVISIONAL
 

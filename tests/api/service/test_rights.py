@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 from fastapi.routing import iter_route_contexts
+from support.auditors import govern_policy, make_final, policy_document, vkeys
 from support.books import DAY
 from support.certified import PLATFORM, SCENARIO, CertifiedCity
 from support.city import NOON, TODAY, key, pseudonym
@@ -22,6 +23,7 @@ from support.service import Served, Signing, served
 
 from api.access_tokens import Access, make_token
 from api.service import signatures
+from api.service.settings import Settings
 from chain.genesis import enrol
 from keys.participants import Role, key_holder
 from keys.statements import Statement
@@ -251,7 +253,10 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/v1/governance"): is_open("/v1/governance"),
     ("GET", "/v1/blocks"): is_open("/v1/blocks"),
     ("GET", "/v1/blocks/{height}"): is_open("/v1/blocks/1"),
+    ("GET", "/v1/blocks/{height}/checkpoint"): is_open("/v1/blocks/1/checkpoint"),
     ("GET", "/checkpoint"): is_open("/checkpoint"),
+    ("GET", "/checkpoint/final"): is_open("/checkpoint/final"),
+    ("GET", "/checkpoint.final"): is_open("/checkpoint.final"),
     ("GET", "/tile/{rest:path}"): Route(
         lambda told: f"/tile/entries/000.p/{told.city.state.index}", EVERYBODY, set()
     ),
@@ -307,6 +312,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     city.govern(gone, enrol("auditor", "Auditor", [Role.AUDITOR], key("auditor").public))
     consumed = key_holder(key("gone").public).hex()
     city.govern({"action": "revoke", "participant": "gone", "consumes": consumed})
+    govern_policy(city, policy_document(vkeys("a-1"), 1))
+    make_final(city, "a-1")
     first, statement = admitted.entry.reductions[0], admitted.entry.statement
     with city.store.snapshot() as snapshot:
         lot = snapshot.lot(PLATFORM, SCENARIO, TODAY - 1)
@@ -413,3 +420,15 @@ def test_a_platform_sees_its_own_reductions_alone(client: Served, told: Told) ->
     wanted = {"platform": OTHER}
     asked = client.get("/v1/reductions", params=wanted, auth=client.by(PLATFORM))
     assert asked.status_code == 403
+
+
+@pytest.mark.parametrize(("host", "status"), [("ledger.example", 200), ("other.example", 403)])
+def test_what_is_signed_for_another_host_counts_for_nothing(
+    told: Told, host: str, status: int
+) -> None:
+    with served(told.city, Settings(hosts=frozenset({host})), sealing=False) as named:
+        response = named.get("/v1/reductions", auth=named.by("verifier"))
+    assert response.status_code == status
+    if status != 200:
+        assert response.json()["code"] == "request-other-host"
+        assert not leaks(told, response.content)

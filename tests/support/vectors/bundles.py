@@ -10,8 +10,11 @@ import functools
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from support import chains
 from support.bundles import (
     AUDITORS,
     ENOUGH,
@@ -45,7 +48,10 @@ from keys.strict import dump_base64, dump_cbor, parse_base64
 
 STRANGER = NoteKey("x.example", key("x").public, cosigner=False).vkey
 MOVED = NoteKey("other.example/city", key("operator").public, cosigner=False).vkey
+FIRST, SECOND = chains.trust(chains.A), chains.trust(chains.B)
 POLICIES = {
+    "first auditors": FIRST,
+    "second auditors": SECOND,
     "plain": PLAIN_TEXT,
     "quorum": QUORUM_TEXT,
     "another log": f"log {STRANGER}\nquorum none\n",
@@ -63,8 +69,18 @@ def _bases() -> dict[str, str]:
         "meal.json": samples()["meal"],
         "span.json": samples()["span of seconds"],
         "free.json": samples()["free between two"],
+        "chain.json": _chain().bundles[-1],
     }
     return {name: _text(bundle) for name, bundle in found.items()}
+
+
+@functools.cache
+def _chain() -> chains.Chain:
+    """A ledger whose witness policy and operator's key have changed."""
+    with TemporaryDirectory() as folder:
+        made = chains.build(Path(folder) / "city")
+        made.city.store.engine.dispose()
+        return made
 
 
 def bundle_files() -> dict[str, bytes]:
@@ -154,6 +170,13 @@ def _good() -> Iterator[tuple[str, Json, str, str]]:
         line_of, *_ = stretch(small.rides, 0)
         free = sealed.free(line_of, NOON, NOON + 60)
         yield f"good: a free stretch, {said}", free, "plain", verdict
+    for policy in ("first auditors", "second auditors"):
+        yield (
+            f"good: links followed by whom the {policy} are known to",
+            _chain().bundles[-1],
+            policy,
+            "provisional",
+        )
     ticket = sealed.free(stretch(small.rides, VOIDED, 1)[0], 0, FOREVER)
     yield "good: a free ticket has no day that closes", ticket, "plain", "provisional"
     yield (
@@ -169,7 +192,7 @@ Forged = tuple[str, str, Json | str, str]
 
 def _forged() -> Iterator[Forged]:
     """(what was forged, the check that fails and its code, the bundle, the policy)"""
-    for make in (_form, _of_log, _of_rights, _of_reductions, _of_claims, _of_free):
+    for make in (_form, _of_log, _of_rights, _of_reductions, _of_claims, _of_free, _of_chains):
         yield from make()
 
 
@@ -729,3 +752,8 @@ def _of_free() -> Iterator[Forged]:
     absent["free"] |= {name: held[name] for name in ("line", "start", "end")}
     code = "free: free-root-differs"
     yield "a line that is there, by the absence of another", code, absent, plain
+
+
+def _of_chains() -> Iterator[Forged]:
+    for name, (change, failing) in chains.FORGED.items():
+        yield f"links: {name}", failing, chains.changed(_chain(), change), "first auditors"

@@ -6,9 +6,9 @@ Revision: 0002, after 0001.
 import sqlalchemy as sa
 from alembic import context, op
 
+from chain.files import Files
 from chain.paths import reductions_path
 from chain.reductions import parse_reductions
-from chain.store.files import Files
 from keys.statements import parse_statement
 
 revision = "0002"

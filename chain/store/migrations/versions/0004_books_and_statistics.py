@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from alembic import context, op
 from sqlalchemy.dialects import postgresql, sqlite
 
+from chain.files import Files
 from chain.paths import activities_path, reductions_path
 from chain.reductions import Reduction, parse_reductions
-from chain.store.files import Files
 from chain.store.subjects import read_subjects, subject_rows
 from keys.statements import parse_statement
 

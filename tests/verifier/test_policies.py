@@ -1,0 +1,246 @@
+"""The chain of policies: who holds an earlier one can follow, and no forged chain is followed."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import independent_certificates
+import independent_checker as second
+import independent_lots
+import pytest
+from support.auditors import govern_policy, make_final
+from support.bundles import Json
+from support.certified import DAY, PLATFORM, SCENARIO, CertifiedCity
+from support.chains import FORGED, A, B, C, Chain, build, changed, document, rotate, trust
+from support.city import NOON, ORIGIN, TODAY, City, key, pseudonym
+
+from api.books import Asked, write_book
+from api.certificates import write_certificate
+from api.exporting import write_lot
+from api.proving import complete, prove_reduction
+from chain.holdings import Units
+from keys.notes import cosign, format_note, parse_note, sign_note
+from keys.strict import dump_json
+from verifier.anchors import InHand
+from verifier.check import check_file
+from verifier.policy import parse_policy
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    made = build(tmp_path_factory.mktemp("chain") / "city")
+    yield made
+    made.city.store.engine.dispose()
+
+
+def verdict(bundle: Json, policy: str, hand: InHand | None = None) -> str:
+    """What both checkers say; of an invalid one, the check that failed and why."""
+    data = dump_json(bundle)
+    report = check_file(data, parse_policy(policy.encode()), hand or InHand())
+    if hand is None:
+        assert second.check(data, second.Policy(policy.encode())) == report.verdict
+    if report.verdict != "invalid":
+        return report.verdict
+    last = report.checks[-1]
+    assert last.error is not None
+    return f"{last.code}: {last.error.code}"
+
+
+# --- following ---
+
+
+def test_every_earlier_policy_leads_to_the_one_in_use(chain: Chain) -> None:
+    assert [len(bundle.get("policies", ())) for bundle in chain.bundles] == [0, 1, 3]
+    for place, bundle in enumerate(chain.bundles):
+        for policy in chain.policies[: place + 1]:
+            assert verdict(bundle, policy) == "provisional"
+
+
+def test_the_policy_in_use_needs_no_link(chain: Chain) -> None:
+    newest = trust(C, "operator/2")
+    bundle = chain.bundles[-1]
+    assert verdict(bundle, newest) == "provisional"
+    del (bundle := dict(bundle))["policies"]
+    assert verdict(bundle, newest) == "provisional"
+
+
+def test_a_later_policy_leads_nowhere_back(chain: Chain) -> None:
+    assert verdict(chain.bundles[0], chain.policies[1]) == "unwitnessed"
+    assert verdict(chain.bundles[1], chain.policies[2]) == "unwitnessed"
+
+
+def test_the_report_says_how_many_links_it_followed(chain: Chain) -> None:
+    report = check_file(dump_json(chain.bundles[-1]), parse_policy(chain.policies[1].encode()))
+    [check] = [check for check in report.checks if check.code == "policies"]
+    assert check.details == {"count": 2}
+    assert "2" in check.text("en") and "2" in check.text("zh")
+
+
+def test_a_link_at_the_files_own_checkpoint_shows_the_operators_key(tmp_path: Path) -> None:
+    city = City.found(tmp_path / "city")
+    line = city.ride("ann", NOON)
+    leaf = city.reduce([line])[0].leaf
+    govern_policy(city, document(A))
+    city.submit([line])
+    rotate(city)
+    make_final(city, *A[:3])
+    made = prove_reduction(city.store, leaf)
+    assert len(made["policies"]) == 1
+    assert verdict(made, trust(A)) == "provisional"
+    assert verdict({**made, "policies": []}, trust(A)) == "checkpoint: checkpoint-log-unknown"
+
+
+def test_a_checkpoint_in_hand_may_be_by_the_operators_earlier_key(chain: Chain) -> None:
+    older = parse_note(chain.bundles[0]["checkpoint"].encode())
+    newer = parse_note(chain.bundles[2]["checkpoint"].encode())
+    hand = [InHand(newer=note) for note in (older, newer)]
+    assert [verdict(chain.bundles[2], chain.policies[0], one) for one in hand] == [
+        "provisional",
+        "provisional",
+    ]
+    assert verdict(chain.bundles[0], chain.policies[0], hand[1]) == "newer: checkpoint-log-unknown"
+
+
+def test_without_a_quorum_nothing_is_followed(chain: Chain) -> None:
+    alone = chain.policies[-1]
+    assert verdict(chain.bundles[1], alone) == "provisional"
+    # It is by a key that this policy does not name, and no link counts.
+    assert verdict(chain.bundles[2], alone) == "checkpoint: checkpoint-log-unknown"
+
+
+def test_lots_certificates_and_books_carry_the_chain(tmp_path: Path) -> None:
+    city = CertifiedCity.open(tmp_path / "city")
+    govern_policy(city, document(A))
+    city.submit([city.ride("ann", NOON - DAY + 3600 * hour) for hour in range(-5, 8)])
+    city.shut(TODAY)
+    body = city.issue(city.certify(TODAY - 1, TODAY)).body
+    make_final(city, *A)
+    govern_policy(city, document(B))
+    make_final(city, *A)
+    city.wait(1)
+    make_final(city, *B)
+    units = Units(body["registry"], body["series"], body["first"], body["first"] + body["units"])
+    whose = Asked(PLATFORM, (pseudonym("traveller", "ann"),))
+    made: dict[str, tuple[Json, Any]] = {
+        "lot": (write_lot(city.store, PLATFORM, SCENARIO, TODAY - 1), independent_lots),
+        "certificate": (
+            write_certificate(city.store, units, draws=8).document,
+            independent_certificates,
+        ),
+        "book": (write_book(city.store, whose).document, None),
+    }
+    for name, (file, other) in made.items():
+        assert complete(city.store, file), name
+        alone = {field: part for field, part in file.items() if field != "policies"}
+        for given, policy, expected in (
+            (file, trust(A), "valid"),
+            (file, trust(B), "valid"),
+            (alone, trust(A), "unwitnessed"),
+            (alone, trust(B), "valid"),
+        ):
+            data = dump_json(given)
+            report = check_file(data, parse_policy(policy.encode()))
+            assert report.verdict == expected, name
+            if other is not None:
+                assert other.check(data, second.Policy(policy.encode())) == expected, name
+            if name == "certificate" and expected == "valid":
+                # The auditors of the first policy cosigned the checkpoint that it is drawn from.
+                is_open = policy == trust(A)
+                said = "certificate-valid" if is_open else "certificate-valid-unseeded"
+                assert report.said == said
+    city.store.engine.dispose()
+
+
+# --- forging ---
+
+
+def test_without_its_links_a_file_is_not_witnessed(chain: Chain) -> None:
+    bundle = {name: part for name, part in chain.bundles[1].items() if name != "policies"}
+    assert verdict(bundle, chain.policies[0]) == "unwitnessed"
+    assert verdict({**bundle, "policies": []}, chain.policies[0]) == "unwitnessed"
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_chain_is_not_followed(chain: Chain, name: str) -> None:
+    change, expected = FORGED[name]
+    assert verdict(changed(chain, change), chain.policies[0]) == expected
+
+
+def test_a_span_that_has_ended_shows_no_policy(chain: Chain) -> None:
+    """The operator proves of the policy before, truly, that its span is in the register."""
+    city, made = chain.city, copy.deepcopy(chain.bundles[-1])
+    with city.store.snapshot() as snapshot:
+        line = city.state.classes.line("policy", [])
+        ended = snapshot.register().overlapping([(line, 0, 2**62)])[0][-1]
+        held = snapshot.register().held(line, ended.start)
+    last = parse_policy(trust(C, "operator/2").encode())
+    link = {
+        "checkpoint": made["checkpoint"],
+        "seal": made["seal"],
+        "policy": {"document": document(A).decode(), "held": held.as_json()},
+        "operator": made["policies"][-1]["operator"],
+        "path": [],
+    }
+    made["policies"] = [link]
+    report = check_file(dump_json(made), last)
+    error = report.checks[-1].error
+    assert error is not None and error.code == "not-in-force"
+    assert (
+        second.check(dump_json(made), second.Policy(trust(C, "operator/2").encode())) == "invalid"
+    )
+
+
+def test_a_link_of_another_ledger_of_the_same_auditors_is_not_followed(
+    chain: Chain, tmp_path: Path
+) -> None:
+    """Of the same name and by the same operator, but opened anew."""
+    other = City.found(tmp_path / "city", acceptance_days=3)
+    govern_policy(other, document(A))
+    make_final(other, *A[:3])
+    govern_policy(other, document(("x-1", "x-2", "x-3", "x-4")))
+    make_final(other, *A[:3])
+    with other.store.snapshot() as snapshot:
+        [link] = snapshot.links()
+    link["path"] = chain.bundles[-1]["policies"][0]["path"]
+    made = changed(chain, lambda links: links.__setitem__(slice(None), [link]))
+    assert verdict(made, chain.policies[0]) == "policies: consistency-invalid"
+    other.store.engine.dispose()
+
+
+def test_a_link_of_another_history_is_not_followed(chain: Chain, tmp_path: Path) -> None:
+    """New auditors, none of whom lies, are shown another history by the operator."""
+    other = City.found(tmp_path / "city")
+    govern_policy(other, document(A))
+    line = other.ride("somebody else", NOON)
+    other.submit([line])
+    govern_policy(other, document(B))
+    other.submit([other.ride("another", NOON)])
+    made = prove_reduction(other.store, other.reduce([line])[0].leaf)
+    note = parse_note(made["checkpoint"].encode())
+    lines = [cosign(note.text, f"{name}.example", key(name), NOON) for name in B[:3]]
+    made["checkpoint"] = format_note(replace(note, signatures=(*note.signatures, *lines))).decode()
+    link = copy.deepcopy(chain.bundles[1]["policies"][0])
+    size, head = (int(text.split("\n")[1]) for text in (link["checkpoint"], made["checkpoint"]))
+    path = other.store.published_tree().consistency(size, head)
+    made["policies"] = [{**link, "path": [digest.hex() for digest in path]}]
+    assert verdict(made, chain.policies[0]) == "policies: consistency-invalid"
+    other.store.engine.dispose()
+
+
+def test_a_link_beyond_the_files_checkpoint_is_not_followed(chain: Chain) -> None:
+    early = {**chain.bundles[0], "policies": chain.bundles[-1]["policies"][:1]}
+    assert verdict(early, chain.policies[0]) == "policies: link-order"
+
+
+def test_a_link_with_two_readings_of_its_log_is_not_followed(chain: Chain) -> None:
+    def rename(links: list[Any]) -> None:
+        note = parse_note(links[0]["checkpoint"].encode())
+        text = note.text.replace(ORIGIN, "other.example/city", 1)
+        lines = [cosign(text, f"{name}.example", key(name), NOON) for name in A[:3]]
+        log = sign_note(text, "other.example/city", key("operator"))
+        made = replace(note, text=text, signatures=(log, *lines))
+        links[0]["checkpoint"] = format_note(made).decode()
+
+    assert verdict(changed(chain, rename), chain.policies[0]) == "policies: checkpoint-other-log"
