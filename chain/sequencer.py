@@ -12,22 +12,25 @@ epoch or on the block's height, and begin again from what it finds.
 """
 
 import json
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
 from chain.admission import Admitted
+from chain.batches import Batch
 from chain.blocks import make_checkpoint, make_seal
 from chain.bulk import no_collection
 from chain.effects import Effects, Entry, Refused
 from chain.lots import Lot, LotTree
 from chain.merkle import Frontier, leaf_hashes
+from chain.pages import ROOT_PAGE
 from chain.paths import lot_path
 from chain.receipts import sign_tree
 from chain.reductions import Reduction
-from chain.register import ROOT_PAGE, Register
+from chain.register import Register
 from chain.rules import NAMED_BY, apply, check_signed
 from chain.spans import FOREVER, Span
 from chain.state import State
@@ -133,14 +136,8 @@ class Sequencer:
 
         time: unix seconds; a clock that went back is taken for the last seal's time.
         """
-        try:
+        with self._forgetting():
             return self._seal(time)
-        except IntegrityError as error:
-            self._memory = None
-            raise Conflict("sequencer-overtaken") from error
-        except BaseException:
-            self._memory = None
-            raise
 
     def seal_all(self, time: int) -> list[Head]:
         """Seal until nothing waits; the blocks made."""
@@ -188,24 +185,35 @@ class Sequencer:
         state = draft.state
         if state is None:
             raise Fault("genesis-missing")
-        time = max(time, state.time)
-        root = draft.view.root()
         signer = self._signer(state)
-        seal = make_seal(state, signer, root, time)
-        draft.accept(Entry(seal), apply(state, Entry(seal), draft.view))
-        memory = draft.memory
+        seal = make_seal(state, signer, draft.view.root(), max(time, state.time))
+        state = draft.accept(Entry(seal), apply(state, Entry(seal), draft.view))
+        head = self._commit(draft, state, signer)
+        self.store.publish()
+        return head
+
+    def _commit(
+        self, draft: "_Draft", state: State, signer: Signer, *, is_mine: bool = True
+    ) -> Head:
+        """Commit the draft, which ends with a seal, after which ``state`` is.
+
+        signer: who signs its checkpoint; and its receipts, if the seal ``is_mine``.
+        """
+        memory, seal = draft.memory, draft.statements[-1]
         frontier = memory.frontier.append(leaf_hashes([s.data for s in draft.statements]))
-        origin = state.genesis.origin
+        origin, root = state.genesis.origin, draft.view.root()
         pages = memory.register.drain()
         head = Head(
-            height=state.height + 1,
+            height=state.height,
             size=frontier.size,
-            time=time,
+            time=state.time,
             seal=seal.id,
             register_root=root,
             frontier=frontier,
             checkpoint=make_checkpoint(origin, frontier, signer),
-            receipt_signature=sign_tree(signer, origin, frontier.size, frontier.root()),
+            receipt_signature=(
+                sign_tree(signer, origin, frontier.size, frontier.root()) if is_mine else b""
+            ),
             next_page=memory.register.next_page,
             recorded=memory.recorded + len(draft.recorded) - len(draft.voided),
             refused=memory.refused + len(draft.refusals),
@@ -231,9 +239,8 @@ class Sequencer:
             self.lead,
         )
         self._memory = _Memory(
-            draft.state, memory.register, frontier, head.recorded, head.refused, head.grams
+            state, memory.register, frontier, head.recorded, head.refused, head.grams
         )
-        self.store.publish()
         return head
 
     def _signer(self, state: State) -> Signer:
@@ -245,12 +252,56 @@ class Sequencer:
             raise NotAllowed("seal-key-missing", participant=operator.id, index=state.index)
         return signer
 
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """After an error nothing is remembered of the block in the making."""
+        try:
+            yield
+        except IntegrityError as error:
+            self._memory = None
+            raise Conflict("sequencer-overtaken") from error
+        except BaseException:
+            self._memory = None
+            raise
+
+    # --- taking over ---
+
+    @no_collection()
+    def take_over(self, statements: Sequence[Statement], signer: Signer) -> Head:
+        """Enter the next block as another operator's log has it; its last statement is its seal.
+
+        The files of its reductions are there.  ``signer``, who is to seal after it, signs its
+        checkpoint anew; nobody signs receipts of it (`Snapshot.receipted`).  Nothing is published.
+        Raises `Refusal` if the rules refuse any of it.
+        """
+        with self._forgetting():
+            memory = self._recall()
+            with self.store.snapshot() as snapshot:
+                known = snapshot.known([statement.id for statement in statements])
+            draft = _Draft(self.store, memory, known)
+            for statement in statements:
+                entry = self.entry(statement)
+                state = draft.accept(entry, apply(draft.state, entry, draft.view))
+            return self._commit(draft, state, signer, is_mine=False)
+
+    def succeed(self, time: int) -> Head:
+        """Make the first block after those that were taken over, of the statements that wait.
+
+        They put the key in force that seals it, so there is no block before it that could set the
+        rules' clock.  Raises `NotAllowed` "seal-key-missing" if they do not.
+        """
+        with self._forgetting():
+            draft = self._draft(self.state.time)
+            if draft is None:
+                raise NotAllowed("seal-key-missing", participant="–", index=self.state.index)
+            return self._finish(draft, time)
+
     def entry(self, statement: Statement) -> Entry:
         """A statement with the reductions that it names, from their files."""
         if statement.kind == "submission":
             root = bytes.fromhex(statement.body["root"])
             reductions = self._reductions.get(root)
-            return Entry(statement, reductions or self.store.reductions(root))
+            return Entry(statement, reductions or self.store.batch(root))
         if statement.kind in NAMED_BY:
             return Entry(statement, self._named_by(statement))
         return Entry(statement)
@@ -332,34 +383,44 @@ class _Draft:
         self.done.append(item.number)
         self.accept(entry, effects)
 
-    def accept(self, entry: Entry, effects: Effects) -> None:
-        """Enter a statement with its effects."""
+    def accept(self, entry: Entry, effects: Effects) -> State:
+        """Enter a statement with its effects; the state after it."""
         index = effects.state.index - 1
-        self.memory.register.change(effects.put, effects.drop)
+        self.memory.register.change(effects.put, effects.drop, effects.rows)
         self.state = effects.state
         self.statements.append(entry.statement)
         self.view.known.add(entry.statement.id)
         self.reduction_count += len(entry.reductions)
         if entry.statement.kind == "submission":
-            self.days += [(day, index) for day in {r.day for r in entry.reductions}]
+            self._enter_submission(index, entry, effects)
         if entry.statement.kind == "close":
             self.lots = self.view.gathered
         if entry.statement.kind == "void":
             self.voided += [(reduction.holder, index) for reduction in entry.reductions]
-            for reduction in entry.reductions:
-                self._count(reduction, -1)
-        for position, (reduction, why) in enumerate(
-            zip(entry.reductions, effects.outcomes, strict=False)
-        ):
-            if why is None:
-                self.recorded.append((reduction.holder, index, position))
-                self._count(reduction, 1)
-            else:
-                self.refusals.append((index, position, why))
+            for of in entry.reductions:
+                self._count((of.day, of.platform, of.scenario), -1, -of.grams)
+        return effects.state
 
-    def _count(self, of: Reduction, change: int) -> None:
-        """Add a reduction to the grams and to the statistics, or take it off."""
-        self.grams += change * of.grams
-        name = (of.day, of.platform, of.scenario)
-        count, grams = self.statistics.get(name, (0, 0))
-        self.statistics[name] = count + change, grams + change * of.grams
+    def _enter_submission(self, index: int, entry: Entry, effects: Effects) -> None:
+        batch, statement = Batch.of(entry.reductions), entry.statement
+        days, grams = batch.days(), batch.grams()
+        self.days += [(day, index) for day in set(days)]
+        recorded = [place for place, why in enumerate(effects.outcomes) if why is None]
+        holders = batch.holders()
+        self.recorded += [(holders[place], index, place) for place in recorded]
+        self.refusals += [
+            (index, place, why) for place, why in enumerate(effects.outcomes) if why is not None
+        ]
+        counts, sums = Counter[int](), Counter[int]()
+        for place in recorded:
+            counts[days[place]] += 1
+            sums[days[place]] += grams[place]
+        for day, count in counts.items():
+            name = (day, statement.issuer, statement.body["scenario"])
+            self._count(name, count, sums[day])
+
+    def _count(self, name: tuple[int, str, str], count: int, grams: int) -> None:
+        """Add reductions of a (day, platform, scenario) to the statistics, or take them off."""
+        self.grams += grams
+        counted, weighed = self.statistics.get(name, (0, 0))
+        self.statistics[name] = counted + count, weighed + grams
