@@ -1,7 +1,8 @@
 """The replay of a ledger: every statement through the rules, in order, by an auditor's own state.
 
 `Replay.take` takes the next entry of the log, whose bytes the caller has proved to stand there.  It
-reads from the source the reductions that the entry names, by the roots that were signed, and lets
+reads the reductions that the entry names (`verifier.submissions`), by the roots that were signed,
+or is given what was found of them before (`verifier.ahead`), and lets
 `chain.rules.apply` decide; an entry that the rules refuse is wrong, and why is the error that they
 raise.  So the register's root is compared at every seal, the totals of all lots at every close,
 and every certification, issuance and holding with what it builds upon.  Nothing of an entry that
@@ -14,39 +15,29 @@ Nothing is kept for good before `save`, which is for the end of a block alone.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from chain import merkle
-from chain.activities import ACTIVITY_BYTES_MAX, parse_activities
-from chain.admission import reduce_activities
+from chain.batches import Batch
 from chain.certifications import Certification
 from chain.effects import Effects, Entry
 from chain.lots import Lot
-from chain.paths import activities_path, reductions_path
-from chain.reductions import (
-    REDUCTION_BYTES_MAX,
-    SUBMISSION_COUNT_MAX,
-    Reduction,
-    split_reductions,
-    total_grams,
-)
+from chain.pages import ROW_SIZE
+from chain.reductions import Reduction, total_grams
 from chain.register import Register
 from chain.rules import GOVERNANCE_KINDS, NAMED_BY, apply, replay_governance
 from chain.spans import FOREVER, Span
 from chain.state import State
-from keys.errors import Conflict, Fault, Malformed, Refusal, Unreadable, VerificationError
+from keys.errors import Conflict, Fault
 from keys.statements import Statement, parse_statement
-from keys.strict import parse_hex
 from verifier.audit_state import AuditState, Head, Submitted
-from verifier.bundles import FILE_BYTES_MAX
 from verifier.sources import Source
+from verifier.submissions import SourceSubmissions, Submissions, submitted_by
 
 PAGES_KEPT_MAX = 50_000
 """Pages of the register kept in memory as they are stored."""
 SPANS_UNDRAINED_MAX = 32_768
 """Spans entered before the pages that they changed are written, also within a block."""
-ACTIVITIES_AT_ONCE = 4_096
 
 
 class Replay:
@@ -55,7 +46,7 @@ class Replay:
     def __init__(self, kept: AuditState, source: Source, *, activities: bool = False) -> None:
         """Go on from what is kept; raises `Fault` if that is damaged."""
         self._kept = kept
-        self._source = source
+        self._submissions = SourceSubmissions(source)
         self._activities = activities
         head = kept.head()
         self.state: State | None = None
@@ -119,7 +110,7 @@ class Replay:
     # --- the rules' view ---
 
     def seen(self, identity: bytes) -> bool:
-        return self._kept.has(identity)
+        return self._kept.number(identity) is not None
 
     def overlapping(
         self, wanted: Sequence[tuple[bytes, int, int]], most: int = FOREVER
@@ -134,27 +125,25 @@ class Replay:
 
     # --- taking entries ---
 
-    def take(self, data: bytes) -> Effects:
+    def take(self, data: bytes, submissions: Submissions | None = None) -> Effects:
         """Take the next entry of the log; what it does.
 
-        Raises `Refusal` or `VerificationError` if it is wrong, `Unreadable` if what it names cannot
-        be read now.
+        submissions: where its own is looked at, if not in the source.  Raises `Refusal` or
+        `VerificationError` if it is wrong, `Unreadable` if what it names cannot be read now.
         """
+        submissions = submissions or self._submissions
         statement, before = parse_statement(data), self.state
-        entry = Entry(statement, self._named(statement))
+        entry = Entry(statement, self._named(statement, submissions))
         effects = apply(before, entry, self)
         if before is not None and statement.kind == "submission" and self._activities:
-            self._recompute(before, entry)
+            self._recompute(before, entry, submissions)
         self._enter(before, entry, effects)
         return effects
 
-    def _named(self, statement: Statement) -> list[Reduction]:
+    def _named(self, statement: Statement, submissions: Submissions) -> Sequence[Reduction]:
         """The reductions that a statement submits or names."""
         if statement.kind == "submission":
-            root, count = parse_hex(statement.body.get("root"), 32), statement.body.get("count")
-            if type(count) is not int or not 1 <= count <= SUBMISSION_COUNT_MAX:
-                raise Malformed("submission-count", stated=count, given=0)
-            return list(map(Reduction.parse, self._submitted(root, count)))
+            return submissions.reductions(*submitted_by(statement))
         if statement.kind in NAMED_BY:
             return self._named_by(statement)
         return []
@@ -167,39 +156,19 @@ class Replay:
             if submitted is None:
                 raise Conflict(f"{statement.kind}-list")
             # One file at a time, and of it no more than is named.
-            items = self._submitted(submitted.root, submitted.size)
+            items = self._submissions.items(submitted.root, submitted.size)
             for place in (place for of, place in named if of == index):
                 if place >= len(items):
                     raise Conflict(f"{statement.kind}-list")
                 found[index, place] = Reduction.parse(items[place])
         return [found[place] for place in named]
 
-    def _submitted(self, root: bytes, count: int) -> list[bytes]:
-        """The bytes of the reductions with this root, as they were signed."""
-        bytes_max = min(count * (2 + REDUCTION_BYTES_MAX), FILE_BYTES_MAX)
-        data = self._read(reductions_path(root), bytes_max)
-        items: list[bytes] = []
-        with suppress(Malformed):
-            items = split_reductions(data)
-        if merkle.root(merkle.leaf_hashes(items)) != root:
-            raise VerificationError("reductions-withheld", root=root.hex())
-        return items
-
-    def _read(self, path: str, bytes_max: int) -> bytes:
-        """A file of the source; empty if it has none there that can be the one."""
-        try:
-            return self._source.read(path, bytes_max)
-        except Unreadable as error:
-            if error.code in ("source-missing", "source-too-long"):
-                return b""
-            raise
-
     def _enter(self, before: State | None, entry: Entry, effects: Effects) -> None:
         """Enter an entry with its effects."""
         statement, reductions = entry.statement, entry.reductions
         number, kind, leaf = self.size, statement.kind, merkle.leaf_hash(statement.data)
         kept, tally = self._kept, self.tally
-        self._register.change(effects.put, effects.drop)
+        self._change(effects)
         kept.keep_entry(number, statement.id, leaf)
         self._leaves.append(leaf)
         if kind in GOVERNANCE_KINDS:
@@ -220,48 +189,45 @@ class Replay:
         tally.kinds[kind] = tally.kinds.get(kind, 0) + 1
         self.state, self.is_sealed = effects.state, kind == "seal"
         self.unsaved += 1 + len(reductions)
-        self._undrained += len(effects.put)
-        if self._undrained > SPANS_UNDRAINED_MAX:
-            kept.keep_pages(self._register.drain())
-            self._undrained = 0
+
+    def _change(self, effects: Effects) -> None:
+        """Enter what changes in the register: of many spans those together that lie together."""
+        register, put = self._register, sorted(effects.put)
+        register.change((), effects.drop, effects.rows)
+        self._undrained += len(effects.rows) // ROW_SIZE
+        for at in range(0, max(len(put), 1), SPANS_UNDRAINED_MAX):
+            portion = put[at : at + SPANS_UNDRAINED_MAX]
+            register.change(portion)
+            self._undrained += len(portion)
+            if self._undrained >= SPANS_UNDRAINED_MAX:
+                self._kept.keep_pages(register.drain())
+                self._undrained = 0
 
     def _enter_submission(self, number: int, entry: Entry, effects: Effects) -> None:
-        body, reductions = entry.statement.body, entry.reductions
+        body, batch = entry.statement.body, Batch.of(entry.reductions)
         root = bytes.fromhex(body["root"])
         submitted = Submitted(entry.statement.issuer, body["scenario"], root, body["count"])
         self._kept.keep_submission(number, submitted)
+        rows = zip(batch.days(), batch.leaves(), batch.grams(), strict=True)
         recorded = [
-            reduction
-            for reduction, refused in zip(reductions, effects.outcomes, strict=True)
-            if refused is None
+            row for row, refused in zip(rows, effects.outcomes, strict=True) if refused is None
         ]
-        self._kept.keep_live(number, ((r.day, r.leaf, r.grams) for r in recorded))
+        self._kept.keep_live(number, recorded)
         self.tally.recorded += len(recorded)
-        self.tally.refused += len(reductions) - len(recorded)
-        self.tally.grams += total_grams(recorded)
+        self.tally.refused += len(batch) - len(recorded)
+        self.tally.grams += sum(grams for _, _, grams in recorded)
 
     # --- activities ---
 
-    def _recompute(self, state: State, entry: Entry) -> None:
+    def _recompute(self, state: State, entry: Entry, submissions: Submissions) -> None:
         """Compute each reduction of a submission again from its activity."""
         platform, reductions = entry.statement.issuer, entry.reductions
-        root, count = bytes.fromhex(entry.statement.body["root"]), len(reductions)
-        bytes_max = min(count * (ACTIVITY_BYTES_MAX + 1), FILE_BYTES_MAX)
-        lines = self._read(activities_path(root), bytes_max).split(b"\n")
-        if len(lines) != count + 1 or lines[-1]:
-            raise VerificationError("activities-withheld", root=root.hex())
-        shown = [place for place in range(count) if lines[place]]
-        for at in range(0, len(shown), ACTIVITIES_AT_ONCE):
-            places = shown[at : at + ACTIVITIES_AT_ONCE]
-            activities = parse_activities([lines[place] for place in places])
-            made = reduce_activities(activities, state, platform)
-            for place, again in zip(places, made, strict=True):
-                if isinstance(again, Refusal) or again.data != reductions[place].data:
-                    raise VerificationError("activity-other", position=place)
-        for place in set(range(count)).difference(shown):
+        root = bytes.fromhex(entry.statement.body["root"])
+        blanks = submissions.blanks(state, platform, root, reductions)
+        for place in blanks:
             of = reductions[place]
             self._kept.keep_blank(self.size, platform, of.day, of.digest)
-        self.tally.activities += len(shown)
+        self.tally.activities += len(reductions) - len(blanks)
 
     def first_blank(self) -> int | None:
         """The first submission of which an activity is not there, and was never erased."""
