@@ -144,7 +144,8 @@ class Writing:
 
     def _signed(self, notes: Sequence[Note]) -> tuple[Note, Note]:
         """The ledger's last checkpoint and that of the issuance's block, with what signs them."""
-        mine = [parse_note(block.checkpoint) for block in (self._proving.head, self._block)]
+        blocks = (self._proving.head, self._block)
+        mine = [parse_note(self._snapshot.note(block)) for block in blocks]
         for note in notes:
             if note.text not in {one.text for one in mine}:
                 raise Usage(

@@ -20,6 +20,7 @@ from api.commands import (
     certificate,
     certifying,
     closing,
+    cosigning,
     database,
     erase,
     founding,
@@ -37,6 +38,7 @@ from api.commands import (
     serve,
     showing,
     submitting,
+    succeeding,
     token,
 )
 from api.session import default_language
@@ -81,8 +83,10 @@ for _part in (
     payout,
     erase,
     serve,
+    cosigning,
     gateway,
     database,
+    succeeding,
     token,
 ):
     _part.add_to(app)

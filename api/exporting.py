@@ -15,6 +15,11 @@ from verifier.lots import FORMAT
 
 def export_lot(store: LedgerStore, platform: str, scenario: str, day: int) -> bytes:
     """The file of a closed lot; raises `Usage` if there is none, or if it would be too long."""
+    return dump_lot(write_lot(store, platform, scenario, day))
+
+
+def write_lot(store: LedgerStore, platform: str, scenario: str, day: int) -> dict[str, Any]:
+    """What is in the file of a closed lot; raises `Usage` if there is none."""
     with store.snapshot() as snapshot:
         lot = snapshot.lot(platform, scenario, day)
         keys = store.lot_tree(lot).keys
@@ -43,7 +48,7 @@ def export_lot(store: LedgerStore, platform: str, scenario: str, day: int) -> by
         spans = [span for held_by in proving.spans(reductions) for span in held_by]
         of = in_force(proving.state.scenarios[scenario], day)
         rule = in_force(proving.state.methodologies[of.document.methodology], day)
-        file = {
+        return {
             "format": FORMAT,
             **proving.anchor(proving.head.size - 1),
             "lot": {
@@ -57,7 +62,11 @@ def export_lot(store: LedgerStore, platform: str, scenario: str, day: int) -> by
             "seats": [s.start for s, c in zip(spans, claims, strict=True) if c.start is None],
             "claims": dump_base64(proving.register.held_many(spans)),
         }
-    data = dump_json(file) + b"\n"
+
+
+def dump_lot(document: dict[str, Any]) -> bytes:
+    """The file of a lot; raises `Usage` if it would be too long."""
+    data = dump_json(document) + b"\n"
     if len(data) > FILE_BYTES_MAX:
         raise Usage("lot-too-large", size=len(data), limit=FILE_BYTES_MAX)
     return data

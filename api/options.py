@@ -17,6 +17,10 @@ LedgerFolder = Annotated[Path, typer.Argument(metavar="LEDGER", help="The ledger
 By = Annotated[str, typer.Option("--by", metavar="GOVERNOR", help="The governor who signs.")]
 As = Annotated[str, typer.Option("--as", metavar="ID", help="The participant who signs.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Write it to a file.")]
+Final = Annotated[
+    bool,
+    typer.Option("--final", help="Wait, 10 seconds at most, until the quorum has cosigned it."),
+]
 SecretFile = Annotated[
     Path, typer.Option("--secret-file", metavar="FILE", help="The secret behind the pseudonyms.")
 ]

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from api.certificates import SAMPLES, write_certificate
-from api.proving import policy_text
 from bench.city import NOW, OFFSET, ORIGIN, PLATFORM, TODAY, key
 from chain.admission import Admitted, sign_submission
 from chain.calendar import DAY_SECONDS
@@ -36,6 +35,7 @@ from keys.participants import Role
 from keys.statements import sign_statement
 from keys.strict import dump_date, dump_json
 from verifier.check import check_file
+from verifier.policies import policy_text
 from verifier.policy import parse_policy
 from verifier.reports import VALID
 

@@ -34,7 +34,7 @@ from keys import signer
 from keys.strict import dump_base64, dump_json
 
 LARGE, LARGE_COUNT, LARGE_CLIENTS = 1_000, 40, 4
-SINGLE_COUNT, SINGLE_CLIENTS = 3_000, 128
+SINGLE_COUNT, SINGLE_CLIENTS = 4_000, 192
 PROOF_COUNT = 1_000
 PASSPHRASE = b"bench"
 

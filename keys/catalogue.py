@@ -92,6 +92,42 @@ TEXTS: dict[str, tuple[str, str]] = {
         "that key.",
         "服务无法封存区块：它没有运营方当前的密钥，请用该密钥启动服务。",
     ),
+    "final-not-yet": (
+        "The quorum has not cosigned the checkpoint of this proof yet; ask again later.",
+        "法定人数尚未会签该证明的检查点，请稍后再试。",
+    ),
+    "final-without-policy": (
+        "No witness policy is in force, so nobody makes a checkpoint of this ledger final.",
+        "尚无生效的见证策略，因此无人能使本账本的检查点成为最终。",
+    ),
+    "policy-missing": (
+        "A witness policy is in force, and no statement of governance says so.",
+        "见证策略已生效，却没有任何治理声明予以说明。",
+    ),
+    "cosigner-unreachable": (
+        "The cosigner {name} does not answer: {reason}.",
+        "会签方 {name} 无应答：{reason}。",
+    ),
+    "cosigner-refused": (
+        "The cosigner {name} refuses this checkpoint: it answers with status {status}.",
+        "会签方 {name} 拒绝该检查点，返回状态 {status}。",
+    ),
+    "cosigner-ahead": (
+        "The cosigner {name} has cosigned a later checkpoint already, of {size} entries.",
+        "会签方 {name} 已会签更晚的检查点，其规模为 {size} 条。",
+    ),
+    "cosigner-answer": (
+        "What the cosigner {name} answers holds no cosignature by its key that verifies.",
+        "会签方 {name} 的应答中没有其密钥的有效会签签名。",
+    ),
+    "cosigner-unknown": (
+        "The policy in use has no key of the name {names}.",
+        "使用中的策略没有名为 {names} 的密钥。",
+    ),
+    "cosigned-elsewhere": (
+        "Another process leads this ledger, and collects cosignatures itself.",
+        "另一进程正主导此账本，并自行收集会签。",
+    ),
     "sealing-stalled": (
         "{waiting} statements wait, and the last block was sealed {seconds} seconds ago.",
         "{waiting} 条声明正在等待，最近一个区块封存于 {seconds} 秒前。",
@@ -570,6 +606,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A stored page of the register is damaged; restore the ledger's database.",
         "登记册的某个存储页已损坏；请恢复账本数据库。",
     ),
+    "kernel-missing": (
+        "TALLY_KERNEL asks for {kernel}, which is not installed, or not for this version.",
+        "TALLY_KERNEL 要求使用 {kernel}，但其未安装，或版本不符。",
+    ),
+    "kernel-panicked": (
+        "The compiled kernel met a case that it does not know; set TALLY_KERNEL=python.",
+        "编译内核遇到其未知的情形；请设置 TALLY_KERNEL=python。",
+    ),
     # --- classes, methodologies, activities, reductions ---
     "class-unknown": ("There is no class of lines {name!r}.", "没有名为 {name!r} 的线类。"),
     "class-twice": (
@@ -855,15 +899,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "policy-cosigner-twice": (
         "The witness policy names the cosigner {name}, or its key, twice.",
-        "见证策略中联署方 {name} 或其密钥重复出现。",
+        "见证策略中会签方 {name} 或其密钥重复出现。",
     ),
     "policy-not-cosigner": (
         "The key of {name} is not one for cosignatures.",
-        "{name} 的密钥不是联署密钥。",
+        "{name} 的密钥不是会签密钥。",
     ),
     "policy-name": (
         "{name!r} cannot name a cosigner in a policy: use printable ASCII, and no name of a group.",
-        "{name!r} 不能在策略中作为联署方名称：须为可打印 ASCII 字符，且不与组名相同。",
+        "{name!r} 不能在策略中作为会签方名称：须为可打印 ASCII 字符，且不与组名相同。",
     ),
     "methodology-retroactive": (
         "The methodology {id} can be in force from tomorrow by the ledger's clock, and not before.",
@@ -1138,6 +1182,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "check-form": (
         "The file is in its one form.",
         "文件格式唯一且正确。",
+    ),
+    "check-policies": (
+        "The policy in hand leads, by {count} links, to the one in use at this checkpoint.",
+        "手中的策略经 {count} 个链接通向此检查点所用的策略。",
     ),
     "check-checkpoint": (
         "The log {origin} has signed this checkpoint, of {size} entries; the policy trusts its "
@@ -1585,6 +1633,14 @@ TEXTS: dict[str, tuple[str, str]] = {
         "No log of the policy has signed the checkpoint of {origin}.",
         "策略中没有任何日志签署过 {origin} 的检查点。",
     ),
+    "link-not-final": (
+        "The link at {size} entries is not final under the policy before it.",
+        "规模为 {size} 条的链接未在其前一策略下成为最终。",
+    ),
+    "link-order": (
+        "The link at {size} entries does not stand in the order of the log, up to this checkpoint.",
+        "规模为 {size} 条的链接不符合日志截至此检查点的次序。",
+    ),
     "checkpoint-unwitnessed": ("The quorum is not reached.", "未达到法定人数。"),
     "bundle-genesis": (
         "The first entry is not the genesis of this log.",
@@ -1685,6 +1741,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "An audit is saved at a seal alone; entry {size} does not follow one.",
         "审计仅在封印处保存；第 {size} 条之前并非封印。",
     ),
+    "audit-process-ended": (
+        "A process that read ahead for this audit ended before its time (status {status}); nothing "
+        "is decided. Run the audit again, or with --processes 1.",
+        "为本次审计预读的一个进程提前结束（状态 {status}），未得出任何结论。"
+        "请重新审计，或使用 --processes 1。",
+    ),
     "audit-state-busy": (
         "Another audit is using the state in {path}.",
         "另一项审计正在使用 {path} 中的状态。",
@@ -1706,7 +1768,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "audit-unwitnessed": (
         "The policy's quorum has not cosigned this checkpoint.",
-        "策略所要求的法定数量尚未共同签署该检查点。",
+        "策略所要求的法定数量尚未会签该检查点。",
     ),
     "audit-failed": ("FAILED. {reason}", "未通过。{reason}"),
     "audit-failed-at": (
@@ -1718,6 +1780,216 @@ TEXTS: dict[str, tuple[str, str]] = {
         "entry {entry} of {size} · {reductions} reductions · {rate} a second · {left} left",
         "第 {entry} 条，共 {size} 条 · {reductions} 项减排量 · 每秒 {rate} 项 · 剩余 {left}",
     ),
+    # Evidence (verifier/evidence.py).
+    "check-evidence-entry": (
+        "Entry {index} is as the file gives it under the checkpoint of {size} entries.",
+        "在共 {size} 条的检查点之下，第 {index} 条与文件所载一致。",
+    ),
+    "check-evidence-wrong": (
+        "What the file says of the entry ({error}) is not contradicted by it.",
+        "文件对该条的指称（{error}）与该条并不矛盾。",
+    ),
+    "check-evidence-rewritten": (
+        "Under another checkpoint of the log, another entry stood at {index}.",
+        "在该日志的另一检查点之下，第 {index} 条是另一内容。",
+    ),
+    "check-evidence-fork": (
+        "The log of {second} entries does not begin with the log of {first} entries.",
+        "共 {second} 条的日志并非以共 {first} 条的日志为开头。",
+    ),
+    "check-evidence-cosigned-both": (
+        "Both histories were cosigned by: {names}.",
+        "两份历史均由下列会签者会签：{names}。",
+    ),
+    "check-evidence-rollback": (
+        "The checkpoint that was shown later has {second} entries, the one before {first}.",
+        "后出示的检查点有 {second} 条，先前的有 {first} 条。",
+    ),
+    "check-evidence-freeze": (
+        "The seal says {time}; at {seen} it was more than {bound} s old.",
+        "封印时间为 {time}；至 {seen} 已超过 {bound} 秒。",
+    ),
+    "evidence-not-shown": (
+        "The entry is not wrong in the way that the file says: {error}.",
+        "该条并无文件所称的错误：{error}。",
+    ),
+    "evidence-one-history": (
+        "Both are of one history.",
+        "二者属于同一历史。",
+    ),
+    "evidence-fresh": (
+        "At {seen} the seal of {time} was not older than {bound} s.",
+        "至 {seen}，时间为 {time} 的封印并未超过 {bound} 秒。",
+    ),
+    "evidence-entry-proved": (
+        "PROVED. The log {origin} signed entry {index}, which it could not hold: {error}.",
+        "已证明。日志 {origin} 签署了不应存在的第 {index} 条：{error}。",
+    ),
+    "evidence-entry-stated": (
+        "STATED. The log {origin} has signed what the file shows. That entry {index} is wrong "
+        "({error}) is found by a replay alone: audit the ledger.",
+        "仅为陈述。文件所示确由日志 {origin} 签署；第 {index} 条有误（{error}）"
+        "只能由重放得出：请审计账本。",
+    ),
+    "evidence-fork-proved": (
+        "PROVED. The log {origin} signed two histories with one key, at {first} and at {second} "
+        "entries.",
+        "已证明。日志 {origin} 以同一密钥签署了两份历史，分别为 {first} 条和 {second} 条。",
+    ),
+    "evidence-fork-of-keys": (
+        "PROVED. Two keys of the log {origin} have signed two histories, at {first} and at "
+        "{second} entries. Which of them had the right, an audit of each says.",
+        "已证明。日志 {origin} 的两个密钥签署了两份历史，分别为 {first} 条和 {second} 条。"
+        "何者有权，须分别审计。",
+    ),
+    "evidence-rollback-proved": (
+        "PROVED. The log {origin} went back: of the seals under {first} and under {second} "
+        "entries, the later one has no greater height.",
+        "已证明。日志 {origin} 发生回退：在 {first} 条与 {second} 条之下的两个封印中，"
+        "时间较晚者高度并未增加。",
+    ),
+    "evidence-rollback-cosigned": (
+        "PROVED. Cosigners went back: {cosigners} cosigned the log {origin} at {first} entries, "
+        "and at a later time at {second}. Of the log itself it proves nothing.",
+        "已证明。会签者发生回退：{cosigners} 先在 {first} 条处、其后又在 {second} 条处会签日志 "
+        "{origin}。这并不证明日志本身有误。",
+    ),
+    "evidence-rollback-stated": (
+        "STATED. The log {origin} has signed both checkpoints. That {first} entries were shown at "
+        "{then}, and only {second} at {now}, is the word of whoever wrote the file.",
+        "仅为陈述。两个检查点均由日志 {origin} 签署；{then} 出示 {first} 条而 {now} 仅出示 "
+        "{second} 条，则仅凭文件作者之言。",
+    ),
+    "evidence-freeze-stated": (
+        "STATED. The log {origin} sealed this at {time}. That nothing newer was shown at {seen} "
+        "is the word of whoever wrote the file.",
+        "仅为陈述。日志 {origin} 于 {time} 封印；至 {seen} 未出示更新者，则仅凭文件作者之言。",
+    ),
+    "evidence-freeze-cosigned": (
+        "STATED. The log {origin} sealed this at {time}, and {names} cosigned it more than {bound} "
+        "s later, by their clocks. That there was nothing newer, they do not say.",
+        "仅为陈述。日志 {origin} 于 {time} 封印，{names} 依其时钟在逾 {bound} 秒之后会签。"
+        "当时是否已有更新者，会签者并未说明。",
+    ),
+    # Witnesses and auditors (verifier/witness.py, verifier/auditor.py).
+    "offer-malformed": (
+        "The offer of a checkpoint cannot be read: {reason}.",
+        "提交的检查点请求无法读取：{reason}。",
+    ),
+    "witness-origin-unknown": (
+        "This witness does not know the log {origin}.",
+        "本见证方不认识日志 {origin}。",
+    ),
+    "witness-size-differs": (
+        "The offer goes on from size {old}; the size cosigned last is {size}.",
+        "该请求自大小 {old} 起续接，而最近会签的大小为 {size}。",
+    ),
+    "auditor-one-log": (
+        "The policy names the logs of {count} origins; an auditor is for one.",
+        "策略列出了 {count} 个来源的日志；一个审计方只对应一个。",
+    ),
+    "auditor-refuses": (
+        "This auditor has found the log wrong ({reason}) and kept the evidence: it cosigns nothing "
+        "more until whoever runs it decides.",
+        "本审计方已发现该日志有误（{reason}）并保存证据：在其运营者作出决定之前不再会签。",
+    ),
+    "auditor-seal-time": (
+        "The last seal is of {time} (unix seconds), too far from the auditor's clock, {now}.",
+        "最后的封印时间为 {time}（Unix 秒），与审计方时钟 {now} 相差过大。",
+    ),
+    "auditor-stopping": (
+        "The auditor is being stopped; offer it again in {retry_after} seconds.",
+        "审计方正在停止；请在 {retry_after} 秒后再次提交。",
+    ),
+    "auditor-busy": (
+        "The auditor is busy with earlier checkpoints; offer it again in {retry_after} seconds.",
+        "审计方正忙于先前的检查点；请在 {retry_after} 秒后再次提交。",
+    ),
+    "auditor-disk": (
+        "The auditor cannot write to its folder: {reason}.",
+        "审计方无法写入其文件夹：{reason}。",
+    ),
+    "auditor-listens": (
+        "{name} ({mode}) listens on {url}. Its key: {vkey}",
+        "{name}（{mode}）正在监听 {url}，其密钥为：{vkey}",
+    ),
+    "reader-key": (
+        "Reads are signed with both of --as and --as-key, or with neither.",
+        "签署读取请求须同时给出 --as 与 --as-key，或都不给。",
+    ),
+    "listen-address": (
+        "{value} is not HOST:PORT.",
+        "{value} 不是“主机:端口”的形式。",
+    ),
+    "listen-refused": (
+        "It cannot listen on {value}: {reason}.",
+        "无法在 {value} 上监听：{reason}。",
+    ),
+    # Monitors (verifier/monitor.py).
+    "monitor-alarm": (
+        "ALARM from {places}. {said} The evidence is in {path}.",
+        "来自 {places} 的警报。{said}证据保存于 {path}。",
+    ),
+    "monitor-one": (
+        "One history of {origin}, as far as {count} places show: up to {size} entries.",
+        "{count} 处所示为 {origin} 的同一份历史，至第 {size} 条。",
+    ),
+    "monitor-uncompared": (
+        "Not compared with any source's log yet: what {places} shows.",
+        "{places} 所示尚未与任何来源的日志比对。",
+    ),
+    "monitor-trouble": (
+        "{place} shows nothing of use now: {reason}",
+        "{place} 目前未能提供可用内容：{reason}",
+    ),
+    "monitor-nothing": (
+        "No place shows anything: nothing is decided.",
+        "没有任何一处给出内容：尚无结论。",
+    ),
+    "monitor-nothing-named": (
+        "Name a source, a witness, a note or a bundle.",
+        "请至少指定一个来源、见证者、检查点或证明包。",
+    ),
+    # Succession (api/succession.py, api/commands/succeeding.py).
+    "succession-file": (
+        "The file is not a proposal that gives the operator another key, and approvals of it.",
+        "该文件不是一项更换运营者密钥的提案及其批准。",
+    ),
+    "succession-approved": (
+        "Approved in {path}: from entry {size} of the log on, {id} seals with the key {key}.",
+        "已在 {path} 中批准：自日志第 {size} 条起，{id} 以密钥 {key} 封印。",
+    ),
+    "succession-waits": (
+        "{missing} more governors have to approve it: pass the file on.",
+        "还需 {missing} 位治理者批准：请转交该文件。",
+    ),
+    "succession-enough": (
+        "That is enough: whoever has this key can open the ledger again with tally succeed.",
+        "批准已足够：持有该密钥者可用 tally succeed 重新开启账本。",
+    ),
+    "succession-not-approved": (
+        "{missing} more governors have to approve that the operator has this key.",
+        "还需 {missing} 位治理者批准运营者使用该密钥。",
+    ),
+    "succession-done": (
+        "Taken over: {size} entries, each replayed. Block {height} is sealed with the new key, at "
+        "log size {new}.",
+        "已接管并逐条重放 {size} 条。第 {height} 块已以新密钥封印，日志大小 {new}。",
+    ),
+    "succession-unwitnessed": (
+        "The policy's quorum has not cosigned the store's checkpoint. If another store goes "
+        "further, or other auditors have cosigned more, do not go on with this one.",
+        "策略所要求的法定数量未会签该存储的检查点。若另有存储更完整，或其他审计者已会签更多，"
+        "请勿以此继续。",
+    ),
+    "succession-activities": (
+        "{count} activities are not in the store. Each is an empty line here, as if erased; an "
+        "audit with --activities names the first. If there is a copy of the old ledger's folder "
+        "activities, put it in the place of this one's.",
+        "存储中缺少 {count} 项活动，此处各为一空行，如同已删除；带 --activities 的审计会指出"
+        "第一项。若有副本，请以旧账本的 activities 文件夹替换。",
+    ),
+    "progress-taking-over": ("entries", "条目"),
     # Samples (verifier/samples.py).
     "nonce-length": (
         "A nonce has {least} to {most} bytes, in hexadecimal.",
@@ -1766,6 +2038,13 @@ TEXTS: dict[str, tuple[str, str]] = {
     "request-signature-ledger": (
         "The request's signature was made for another ledger.",
         "该请求的签名是为另一账本所作。",
+    ),
+    "request-other-host": (
+        "The request is signed for {host!r}, which is no name of this server that it knows. Either "
+        "somebody passes on what was meant for another, or whoever runs this server has to give it "
+        "that name.",
+        "该请求是为 {host!r} 签名的，本服务器不知有此名称：或是他人转发了发往别处的请求，"
+        "或应由运行者为本服务器配置该名称。",
     ),
     "request-signature-invalid": (
         "The request's signature is not by a key that a participant {participant!r} has now.",
@@ -2339,6 +2618,25 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Imported at index {index}: {units} units of {series}, {first} to {last}, by {owner}.",
         "{owner} 已于序号 {index} 导入 {series} 的 {units} 个单位（{first} 至 {last}）。",
     ),
+    "import-credited": (
+        "It stands on a final checkpoint, and is credited.",
+        "该导入已由最终检查点覆盖，予以入账。",
+    ),
+    "import-not-credited": (
+        "It is credited only once a checkpoint that holds it is final.",
+        "须待包含该导入的检查点成为最终后方可入账。",
+    ),
+    "cosigner-cosigned": ("{name} has cosigned.", "{name} 已会签。"),
+    "cosigner-failed": ("{name} has not: {reason}", "{name} 未会签：{reason}"),
+    "cosign-final": ("Block {height} is final.", "区块 {height} 已成为最终。"),
+    "cosign-not-final": (
+        "Block {height} is not final: the quorum is not reached.",
+        "区块 {height} 尚非最终：未达到法定人数。",
+    ),
+    "final-no-policy": ("nothing: no witness policy is in force", "无：尚无生效的见证策略"),
+    "final-none": ("nothing yet", "尚无"),
+    "final-up-to": ("up to block {height}", "至区块 {height}"),
+    "final-all": ("all, up to block {height}", "全部，至区块 {height}"),
     "moved-release": (
         "Released at index {index}: {units} units of {series}, {first} to {last}, are {owner}'s "
         "to use again.",
@@ -2452,6 +2750,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "label-algorithm": ("algorithm (COSE)", "算法（COSE）"),
     "label-day": ("day", "日期"),
     "label-expires": ("expires", "失效时间"),
+    "label-final": ("final", "最终"),
     "label-grams": ("grams", "克数"),
     "label-height": ("block", "区块"),
     "label-holder": ("holder", "持有者"),
@@ -2470,6 +2769,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "label-open-from": ("open from", "开放起始日"),
     "label-origin": ("log", "日志"),
     "label-epochs": ("keys of pseudonyms", "假名密钥"),
+    "label-kernel": ("kernel", "内核"),
     "label-participant": ("participant", "参与方"),
     "label-participants": ("participants", "参与方"),
     "label-platform": ("platform", "平台"),

@@ -37,6 +37,7 @@ ON_BOTH = frozenset(
         "test_races",
         "test_roles",
         "test_statistics",
+        "test_succession",
     }
 )
 

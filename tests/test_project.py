@@ -21,6 +21,10 @@ LOCKS = ("verify", "ledger", "dev", "foreign", "merkletools")
 
 # What a checker may find in its process; the underscored ones are the compiled parts.
 CHECKER_MAY_LOAD = {"cbor2", "_cbor2", "cffi", "_cffi_backend", "cryptography", "_openssl"}
+# Our own compiled kernel, where it is installed.
+CHECKER_MAY_LOAD |= {"carbon_tally_native"}
+# What multiprocessing, of the standard library, calls the main module.
+CHECKER_MAY_LOAD |= {"__mp_main__"}
 # What is no part of a checker, and may need more.
 LEDGER_ONLY = ("chain.store", "chain.sequencer", "keys.oprf")
 

@@ -26,10 +26,11 @@ from keys.strict import parse_json
 from keys.suites import SUITES
 from verifier.books import _FIELDS as BOOK_FIELDS
 from verifier.bundles import _KINDS as BUNDLE_KINDS
-from verifier.bundles import ANCHORS
+from verifier.bundles import ANCHORS, LINKED
 from verifier.certificates import FIELDS as CERTIFICATE_FIELDS
 from verifier.certificates import SAMPLE_FIELDS
 from verifier.cli import EXIT_INVALID, EXIT_VALID
+from verifier.evidence import FIELDS as EVIDENCE_FIELDS
 from verifier.lots import _FIELDS as LOT_FIELDS
 from verifier.policy import parse_policy
 
@@ -307,7 +308,7 @@ def test_the_fields_of_a_bundle_are_those_of_the_code() -> None:
     for name, kinds, _ in rows(TEXT, "field", "kinds", "value"):
         for kind in BUNDLE_KINDS if kinds == "all" else kinds.split(", "):
             stated[kind].add(name.strip("`"))
-    assert stated == {kind: set(given) for kind, given in BUNDLE_KINDS.items()}
+    assert stated == {kind: {*given, *LINKED} for kind, given in BUNDLE_KINDS.items()}
 
 
 def test_the_fields_of_a_file_of_a_lot_are_those_of_the_code() -> None:
@@ -348,6 +349,23 @@ def test_the_checks_of_a_book_are_those_of_the_code() -> None:
     table = rows(section("Books"), "step", "what must hold")
     steps = re.findall(r'_step\("([a-z-]+)"\)', source(importlib.import_module("verifier.books")))
     assert [row[0].strip("`") for row in table] == [*steps, "witnessed"]
+
+
+def test_the_fields_of_evidence_are_those_of_the_code() -> None:
+    stated: dict[str, set[str]] = {kind: set() for kind in EVIDENCE_FIELDS}
+    for names, kinds, _ in rows(section("Evidence"), "field", "kinds", "value"):
+        for kind in EVIDENCE_FIELDS if kinds == "all" else kinds.split(", "):
+            stated[kind] |= set(_CODE.findall(names))
+    assert stated == {kind: set(given) for kind, given in EVIDENCE_FIELDS.items()}
+
+
+def test_the_checks_of_evidence_are_those_of_the_code() -> None:
+    table = rows(section("Evidence"), "check", "kinds", "what must hold", "codes, among others")
+    made = importlib.import_module("verifier.evidence")
+    steps = set(re.findall(r'_step\("([a-z-]+)"\)', source(made)))
+    assert {row[0].strip("`") for row in table} == steps | {"form"}
+    named = {code for row in table for code in _CODE.findall(row[3])}
+    assert named <= TEXTS.keys()
 
 
 # --- checks, verdicts, codes ---

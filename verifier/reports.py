@@ -5,7 +5,9 @@ Verdicts:
 * ``valid``: all checks passed, and the books of the days in question are closed: it is final;
 * ``provisional``: all checks passed, as of the checkpoint; a void may still come before the close;
 * ``unwitnessed``: all checks passed, but the policy's quorum has not cosigned the checkpoint;
-* ``invalid``: a check failed.
+* ``invalid``: a check failed;
+* ``proved``, ``stated``: of evidence, whether it shows by itself what was done, or rests on the
+  word of whoever wrote it (`verifier.evidence`).
 """
 
 import re

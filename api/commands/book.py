@@ -7,7 +7,8 @@ import typer
 
 from api.books import Asked, write_book
 from api.commands.founding import POLICY
-from api.options import LedgerFolder, command
+from api.options import Final, LedgerFolder, command
+from api.proving import FINAL_SECONDS, complete_within
 from api.session import Session
 from api.values import write_file
 from keys.pseudonyms import PSEUDONYM_BYTES
@@ -40,11 +41,14 @@ def book(
         str | None, typer.Option("--until", metavar="DATE", help="Only before this day.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")],
+    final: Final = False,
 ) -> None:
     """Write a person's book: what a platform recorded for them, each reduction proved."""
     ledger = session.open(folder)
     subjects = sorted({parse_hex(one, PSEUDONYM_BYTES).hex() for one in subject})
     written = write_book(ledger.store, Asked(platform, subjects, *read_days(since, until)))
+    if final:
+        complete_within(ledger.store, written.document, FINAL_SECONDS)
     data = dump_json(written.document) + b"\n"
     write_file(out, [data], private=True)
     about = {"count": written.reductions, "size": len(data)}

@@ -9,7 +9,8 @@ import typer
 from api.certificates import SAMPLES, write_certificate
 from api.commands.founding import POLICY
 from api.commands.holding import First, Last, Series
-from api.options import LedgerFolder, command
+from api.options import Final, LedgerFolder, command
+from api.proving import FINAL_SECONDS, complete_within
 from api.session import Session
 from api.values import read_file, write_file
 from chain.holdings import Units, own_registry
@@ -52,6 +53,7 @@ def certificate(
             "--delegation", metavar="FILE", help="What lets somebody act for the owner; its hash."
         ),
     ] = None,
+    final: Final = False,
 ) -> None:
     """Write the certificate of units: what stands behind them, and a sample of it."""
     ledger = session.open(folder)
@@ -62,6 +64,8 @@ def certificate(
         notes=[parse_note(read_file(path, NOTE_BYTES_MAX)) for path in checkpoint or ()],
         delegation=sha256(read_file(delegation)).digest() if delegation else None,
     )
+    if final:
+        complete_within(ledger.store, written.document, FINAL_SECONDS)
     data = dump_json(written.document) + b"\n"
     if len(data) > BUNDLE_BYTES_MAX:
         raise Usage("certificate-too-large", size=len(data), limit=BUNDLE_BYTES_MAX)

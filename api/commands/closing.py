@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from api.exporting import export_lot
-from api.options import LedgerFolder, command
+from api.exporting import dump_lot, write_lot
+from api.options import Final, LedgerFolder, command
+from api.proving import FINAL_SECONDS, complete_within
 from api.session import Session
 from api.values import write_file
 from chain.lots import Lot
@@ -84,10 +85,14 @@ def lot(
     day: Annotated[str, typer.Argument(metavar="DATE", help="The day of the lot.")],
     *,
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")],
+    final: Final = False,
 ) -> None:
     """Export a lot: every reduction, and the proof that each is held and the total is theirs."""
     ledger = session.open(folder)
-    data = export_lot(ledger.store, platform, scenario, parse_date(day))
+    document = write_lot(ledger.store, platform, scenario, parse_date(day))
+    if final:
+        complete_within(ledger.store, document, FINAL_SECONDS)
+    data = dump_lot(document)
     write_file(out, [data])
     session.say("proof-written", path=str(out), size=len(data))
     session.result({"out": str(out), "bytes": len(data)})

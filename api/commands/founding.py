@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 from api.options import command
-from api.proving import policy_text
 from api.session import Session
 from api.values import parse_offset, read_json, read_methodology, split_pair, write_file
 from chain.calendar import Calendar
@@ -23,6 +22,7 @@ from keys.errors import Malformed
 from keys.participants import Role
 from keys.signer import KeySigner
 from keys.strict import dump_date, parse_date
+from verifier.policies import policy_text
 
 POLICY = "policy"
 

@@ -14,7 +14,6 @@ import typer
 from api.commands.founding import POLICY
 from api.commands.history import read_history
 from api.options import By, LedgerFolder, command
-from api.proving import policy_text
 from api.session import Ledger, Session
 from api.values import read_file, read_json, read_methodology, write_file
 from chain.genesis import enrol as enrol_action
@@ -30,6 +29,7 @@ from keys.participants import Participant, Role
 from keys.statements import Statement
 from keys.strict import dump_date, dump_json, parse_date, parse_hex, parse_json
 from keys.suites import PublicKey
+from verifier.policies import policy_text
 
 
 @dataclass(frozen=True)

@@ -203,17 +203,21 @@ def _move(
         old = Records(snapshot, ledger.state).holding(units)
     body = {"format": 1, "units": units._asdict(), "holding": old.as_json(), **given}
     statement = ledger.sign(kind, by, series, body)
-    index = post(ledger, statement)
+    [answer] = ledger.post([statement])
     new = moved(statement)
     session.say(
         f"moved-{kind}",
-        index=index,
+        index=answer.index,
         owner=new.owner,
         exchange=new.exchange,
         expires=show_time(new.expires, ledger.state.calendar),
         **_named(units),
     )
-    session.result({"index": index, "id": statement.id.hex(), **_held(Held(units, new))})
+    result = {"index": answer.index, "id": statement.id.hex(), **_held(Held(units, new))}
+    if kind == "import":
+        result["credited"] = answer.is_final
+        session.say("import-credited" if answer.is_final else "import-not-credited")
+    session.result(result)
 
 
 def _named(units: Units) -> dict[str, object]:

@@ -8,8 +8,15 @@ import typer
 
 from api.commands.founding import POLICY
 from api.lines import LineParts, read_line, read_stretch
-from api.options import LedgerFolder, Out, command
-from api.proving import merkletools_proof, prove_free, prove_reduction, prove_span
+from api.options import Final, LedgerFolder, Out, command
+from api.proving import (
+    FINAL_SECONDS,
+    complete_within,
+    merkletools_proof,
+    prove_free,
+    prove_reduction,
+    prove_span,
+)
 from api.session import Ledger, Session
 from api.values import write_file
 from chain.spans import Span
@@ -57,6 +64,7 @@ def reduction(
         Literal["bundle", "merkletools"],
         typer.Option("--format", help="A bundle, or its path in its submission for merkletools."),
     ] = "bundle",
+    final: Final = False,
     out: Out = None,
 ) -> None:
     """Prove that a reduction is recorded, by whom, under what, and counted once."""
@@ -66,7 +74,7 @@ def reduction(
     if form == "merkletools":
         _write(ledger, merkletools_proof(ledger.store, found.leaf), out)
     else:
-        _write(ledger, prove_reduction(ledger.store, found.leaf, disclose=disclose), out)
+        _write(ledger, prove_reduction(ledger.store, found.leaf, disclose=disclose), out, final)
 
 
 def span(
@@ -78,6 +86,7 @@ def span(
     day: DayOption = None,
     start: Start = None,
     secret_file: Secret = None,
+    final: Final = False,
     out: Out = None,
 ) -> None:
     """Prove who holds a span, without showing what it is of."""
@@ -87,7 +96,7 @@ def span(
     found = _overlapping(ledger, name, first, first + 1)
     if not found:
         raise Usage("span-free", name=of.name)
-    _write(ledger, prove_span(ledger.store, name, found[0].start), out)
+    _write(ledger, prove_span(ledger.store, name, found[0].start), out, final)
 
 
 def free(
@@ -100,6 +109,7 @@ def free(
     start: Start = None,
     end: End = None,
     secret_file: Secret = None,
+    final: Final = False,
     out: Out = None,
 ) -> None:
     """Prove that nobody holds any of a stretch."""
@@ -113,7 +123,7 @@ def free(
     found = _overlapping(ledger, name, first, last)
     if found:
         raise Conflict("span-not-free", name=of.name, start=found[-1].start, end=found[-1].end)
-    _write(ledger, prove_free(ledger.store, name, first, last), out)
+    _write(ledger, prove_free(ledger.store, name, first, last), out, final)
 
 
 def _overlapping(ledger: Ledger, line: bytes, start: int, end: int) -> list[Span]:
@@ -121,9 +131,11 @@ def _overlapping(ledger: Ledger, line: bytes, start: int, end: int) -> list[Span
         return snapshot.register().overlapping([(line, start, end)])[0]
 
 
-def _write(ledger: Ledger, document: dict[str, Any], out: Path | None) -> None:
+def _write(ledger: Ledger, document: dict[str, Any], out: Path | None, final: bool = False) -> None:
     """A proof goes to a file, or to standard output, where nothing stands beside it."""
     session = ledger.session
+    if final:
+        complete_within(ledger.store, document, FINAL_SECONDS)
     data = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
     if out is None:
         typer.echo(data, nl=False)

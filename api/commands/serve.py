@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
+from api.commands.cosigning import Addresses
 from api.commands.pseudonyms import keys_at_hand
 from api.options import LedgerFolder, command
 from api.session import Session
+from api.values import split_pair
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,13 +31,15 @@ def serve(
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, max=64, help="Processes that answer.")
     ] = None,
+    cosigner: Addresses = None,
 ) -> None:
     """Serve a ledger over HTTP, and seal what comes in, until stopped."""
     # Only this command needs what the service stands on.
     from api.service.serving import Plan, Supervisor
     from api.service.settings import Settings
 
-    given = {"host": host, "port": port, "workers": workers}
+    cosigners = dict(map(split_pair, cosigner)) if cosigner else None
+    given = {"host": host, "port": port, "workers": workers, "cosigners": cosigners}
     settings = Settings.model_validate(
         {**Settings().model_dump(), **{k: v for k, v in given.items() if v is not None}}
     )

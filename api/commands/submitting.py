@@ -246,6 +246,7 @@ def _submission(one: Sent) -> dict[str, Any]:
         "count": len(one.items),
         "index": one.answer.index if one.answer else None,
         "height": one.answer.height if one.answer else None,
+        "final": one.answer is not None and one.answer.is_final,
         "receipt": dump_base64(one.answer.receipt) if one.answer else None,
     }
 

@@ -12,11 +12,11 @@ from support.commands import Run, set_up
 
 import api.books
 from api.books import Asked, Item, Page, page
-from api.proving import policy_text
 from chain.paths import activities_path
 from keys.errors import Fault, Usage
 from keys.strict import dump_date
 from verifier import cli as verify
+from verifier.policies import policy_text
 
 DAY = 86_400
 ANN, BEN = (pseudonym("traveller", name) for name in ("ann", "ben"))

@@ -11,6 +11,7 @@ from merkletools import MerkleTools
 from support.commands import Run, copy_folder, set_up
 
 from api import cli
+from chain import kernel
 from verifier.check import check_file
 from verifier.policy import parse_policy
 
@@ -583,7 +584,7 @@ def test_every_command_speaks_both_languages(run: Run, recorded: str) -> None:
         (["status", "nowhere"], 3, "There is no ledger in nowhere."),
         (["status", "nowhere", "--lang", "zh"], 3, "nowhere 中没有账本。"),
         (["status", "nowhere", "--lang=zh"], 3, "nowhere 中没有账本。"),
-        (["status"], 2, "Missing argument"),
+        (["show", "policy"], 2, "Missing argument"),
         (["no-such-command"], 2, "No such command"),
         (["status", "nowhere", "--lang", "fr"], 2, "fr"),
         (["key"], 2, "Usage: tally key"),
@@ -633,3 +634,8 @@ def test_a_refused_genesis_leaves_the_way_open(run: Run) -> None:
     run("init", "city", "--origin", "ledger.example/city", "--threshold", 5, expected=1)
     run("init", "city", "--origin", "ledger.example/city")
     assert run.json("status", "city")["height"] == 0
+
+
+def test_status_tells_the_kernel_also_without_a_ledger(found: Run) -> None:
+    assert found.json("status") == {"kernel": kernel.name()}
+    assert found.json("status", "city")["kernel"] == kernel.name()

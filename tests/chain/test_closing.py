@@ -307,6 +307,9 @@ def test_an_older_ledger_learns_the_days_of_its_submissions(city: City) -> None:
     wait(city, 4)
     with city.store.engine.begin() as connection:
         for statement in (
+            "DROP TABLE policy_link",
+            "DROP TABLE final",
+            "DROP TABLE cosignature",
             "DROP TABLE submission_day",
             "DROP TABLE lot",
             "DROP TABLE lead",

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.city import ORIGIN, key
 
-from api.proving import policy_text
 from chain.policies import GROUP_NAMES, WitnessPolicy
 from chain.spans import make_holder
 from keys.errors import Malformed
 from keys.notes import NoteKey
 from keys.signer import generate
 from keys.strict import dump_json
+from verifier.policies import policy_text
 from verifier.policy import parse_policy
 
 LOG = key("operator").public

@@ -19,7 +19,16 @@ from chain.store.roles import MAY_CHANGE, MAY_ENTER, grant
 from keys.errors import Unreadable, Usage
 
 ROLE = "the service's"
-APPEND_ONLY = ["block", "lot", "refusal", "statement", "submission_day"]
+APPEND_ONLY = [
+    "block",
+    "cosignature",
+    "final",
+    "lot",
+    "policy_link",
+    "refusal",
+    "statement",
+    "submission_day",
+]
 
 
 @pytest.fixture

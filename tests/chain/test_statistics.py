@@ -183,6 +183,9 @@ def test_an_older_ledger_learns_its_books_and_statistics_from_its_files(tmp_path
     before = _rows(city.store)
     with city.store.engine.begin() as connection:
         for statement in (
+            "DROP TABLE policy_link",
+            "DROP TABLE final",
+            "DROP TABLE cosignature",
             "DROP TABLE subject",
             "DROP TABLE statistic",
             "UPDATE alembic_version SET version_num = '0003'",

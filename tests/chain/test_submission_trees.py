@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain import merkle
+from chain.files import Files
 from chain.paths import reductions_path
 from chain.reductions import SUBMISSION_COUNT_MAX
-from chain.store.files import Files
 from chain.store.submissions import SubmissionTree, SubmissionTrees
 from keys.errors import Malformed, Unreadable, Usage
 

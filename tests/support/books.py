@@ -116,7 +116,7 @@ class Books:
         return apply(self._state, Entry(statement, reductions), self)
 
     def _enter(self, statement: Statement, effects: Effects) -> None:
-        self.register.change(effects.put, effects.drop)
+        self.register.change(effects.put, effects.drop, effects.rows)
         self._state = effects.state
         self.ids.add(statement.id)
 

@@ -20,7 +20,6 @@ from support.certified import CertifiedCity
 from support.city import NOON, OFFSET, TODAY, genesis, key
 
 from api.certificates import write_certificate
-from api.proving import policy_text
 from chain.certifications import Certification
 from chain.holdings import Units, new_holding
 from chain.policies import WitnessPolicy
@@ -29,6 +28,7 @@ from keys.statements import Statement
 from keys.strict import dump_json
 from verifier.anchors import InHand
 from verifier.check import check_file
+from verifier.policies import policy_text
 from verifier.policy import Policy, parse_policy
 from verifier.reports import Report
 

@@ -7,11 +7,11 @@ from support.books import DAY, UNIT, everybody
 from support.city import NOON, City, genesis, key
 
 from chain.certifications import Certification, certified
+from chain.files import System
 from chain.holdings import own_registry
 from chain.issuances import Carry, carried, divide, issued, series_name
 from chain.lots import Lot
 from chain.sequencer import Sequencer
-from chain.store.files import System
 from keys.errors import Refusal
 from keys.statements import Statement
 from keys.strict import dump_date

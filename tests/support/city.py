@@ -13,6 +13,7 @@ from support.postgres import engine_of
 from chain.activities import Activity, parse_activities, parse_activity
 from chain.admission import Admitted, admit, reduce_activities, sign_submission
 from chain.effects import Entry
+from chain.files import System
 from chain.genesis import (
     default_classes,
     enrol,
@@ -23,7 +24,6 @@ from chain.genesis import (
 from chain.reductions import Reduction
 from chain.sequencer import Sequencer
 from chain.store.answers import Answer
-from chain.store.files import System
 from chain.store.ledger import LedgerStore
 from keys.errors import Refusal
 from keys.participants import Role

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from chain.files import System
 from chain.paths import CHECKPOINT
-from chain.store.files import System
 from keys.notes import parse_checkpoint, parse_note
 
 

@@ -9,7 +9,7 @@ from support.city import NOON, PSEUDONYMS, City, key
 from api.gateway.gateway import Gateway, Settings
 from api.gateway.queue import Queue
 from api.outcomes import Item, Sent
-from api.proving import policy_text, prove_reduction
+from api.proving import prove_reduction
 from chain.activities import parse_activities
 from chain.admission import admit
 from chain.reductions import Reduction
@@ -20,6 +20,7 @@ from keys.oprf import PrivateKey
 from keys.pseudonyms import Epoch, Pseudonymiser
 from keys.statements import Statement
 from keys.strict import dump_json, parse_json
+from verifier.policies import policy_text
 from verifier.policy import Policy, parse_policy
 
 ZEROS = "0" * 64

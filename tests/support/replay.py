@@ -70,7 +70,7 @@ class Replayed:
 
     def take(self, entry: Entry) -> Effects:
         effects = apply(self.state, entry, self)
-        self.register.change(effects.put, effects.drop)
+        self.register.change(effects.put, effects.drop, effects.rows)
         self.state = effects.state
         self.outcomes[len(self.statements)] = effects.outcomes
         self.statements.append(entry.statement)

@@ -24,8 +24,8 @@ from support.commands import PASSPHRASE
 from support.postgres import url_of
 
 from api.client import AsyncClient, Client
-from api.proving import policy_text
 from keys.signer import save
+from verifier.policies import policy_text
 from verifier.policy import Policy, parse_policy
 
 TOP = Path(__file__).resolve().parents[2]

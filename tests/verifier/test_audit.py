@@ -523,7 +523,7 @@ def test_the_command_on_a_ledger_that_is_right(
     policy.write_text(QUORUM_TEXT, "utf-8")
     status, out, _ = run(capsys, folder, "--policy", policy, "--lang", "zh")
     passed, unwitnessed = out.splitlines()
-    assert status == 0 and passed.startswith("通过。") and "共同签署" in unwitnessed
+    assert status == 0 and passed.startswith("通过。") and "会签" in unwitnessed
 
 
 def test_the_command_goes_on_from_its_state(

@@ -7,12 +7,16 @@ before they cosign.
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.bundles import PLAIN, check
-from support.dishonest import ACTS, MemorySource
+from support.city import key
+from support.dishonest import ACTS, MemorySource, publish, world
+from support.offers import code as code_of
+from support.offers import offer, sealed_at
 
 from chain import merkle
 from keys.catalogue import LANGUAGES
@@ -21,6 +25,8 @@ from keys.statements import parse_statement
 from keys.strict import parse_base64, parse_hex
 from verifier.audit import Audit, AuditReport
 from verifier.audit_state import AuditState
+from verifier.auditor import Auditor, Witness
+from verifier.witness import Answer
 
 TOP = Path(__file__).resolve().parents[2]
 _ROW = re.compile(r"^\| ([^|]+) \| `([a-z-]+)` \| (the [a-z ]+) \| ([^|]+) \| `verifier/", re.M)
@@ -73,6 +79,17 @@ LIES: dict[str, tuple[str, int | None, str | None, bool | None]] = {
     "certifies with a forged role": ("role-missing", 25, "certification", True),
 }
 
+PROVED = {
+    "drops a statement",
+    "drops a statement that was seen, and seals anew",
+    "forks for one reader",
+    "replays a statement of another ledger",
+    "accepts what has expired",
+    "backdates a seal",
+    "ends the log without a seal",
+}
+"""What the evidence proves by itself; of the others, a replay has to tell."""
+
 
 def test_every_lie_is_in_the_table() -> None:
     assert LIES.keys() == ACTS.keys()
@@ -110,8 +127,8 @@ def test_the_evidence_is_signed_by_the_operator(name: str, tmp_path: Path) -> No
     wrong = audited(tmp_path, name).wrong
     assert wrong is not None and wrong.evidence is not None
     evidence = json.loads(json.dumps(wrong.evidence))
-    assert evidence["format"] == "tally-evidence/1"
     assert evidence["error"]["code"] == code
+    assert check(evidence).verdict == ("proved" if name in PROVED else "stated")
     entry, seal = evidence["entry"], evidence["seal"]
     size, root = _signed(evidence["checkpoint"])
     assert entry["index"] == index
@@ -140,6 +157,58 @@ def _proved(logged: dict[str, Any], size: int, root: bytes) -> bytes:
     path = [parse_hex(item, 32) for item in logged["path"]]
     merkle.verify_inclusion(merkle.leaf_hash(data), logged["index"], size, path, root)
     return data
+
+
+WITNESSED = {
+    "drops a statement that was seen, and seals anew": 400,
+    "forks for one reader": 409,
+    "shows an older checkpoint than before": 400,
+    "signs the checkpoint with a key that is not its own": 403,
+}
+"""The answers of an ordinary witness, where they are not 200."""
+
+
+def offered(name: str, witness: Witness, source: MemorySource) -> Answer:
+    """The answer to a lie, by somebody who has cosigned what was shown before."""
+    lie = ACTS[name]()
+    if lie.before is not None:
+        source.files = lie.before
+        assert witness.add_checkpoint(offer(lie.before).dump()).status == 200
+    source.files = lie.files
+    old = witness.latest.size if witness.latest else 0
+    return witness.add_checkpoint(offer(lie.files, old).dump())
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_the_auditor_does_not_cosign_it(name: str, tmp_path: Path) -> None:
+    lie, source = ACTS[name](), MemorySource({})
+    own = key("auditor-1")
+    with closing(
+        Auditor(tmp_path, PLAIN, own, "auditor", source, lambda: sealed_at(lie.files))
+    ) as auditor:
+        answer = offered(name, auditor, source)
+        before, refuses = auditor.latest, auditor.refuses
+        # An ordinary witness finds what contradicts it, and nothing else.
+        if name in WITNESSED:
+            assert answer.status == WITNESSED[name]
+            assert refuses == ("checkpoint-forked" if answer.status == 409 else None)
+            return
+        assert (answer.status, code_of(answer)) == (422, LIES[name][0])
+        withheld = LIES[name][0] == "reductions-withheld"
+        assert (before, refuses) == (None, None if withheld else LIES[name][0])
+        # What the log has signed is not forgotten.
+        source.files = publish(world().sealed(world().last))
+        honest = auditor.add_checkpoint(offer(source.files).dump())
+        assert (honest.status, code_of(honest)) == (
+            (200, None) if withheld else (422, "auditor-refuses")
+        )
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_an_ordinary_witness_cosigns_what_goes_on(name: str, tmp_path: Path) -> None:
+    with closing(Witness(tmp_path, PLAIN, key("witness-1"), "witness")) as witness:
+        answer = offered(name, witness, MemorySource({}))
+        assert answer.status == WITNESSED.get(name, 200)
 
 
 @pytest.mark.parametrize("name", [name for name, row in LIES.items() if row[3] is not None])

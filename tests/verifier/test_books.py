@@ -14,7 +14,7 @@ from support.city import NOON, ORIGIN, TODAY, City, key, pseudonym
 from support.mutations import mutate
 
 from api.books import Asked, find_rows, write_book
-from api.proving import Proving, policy_text
+from api.proving import Proving
 from chain import merkle
 from chain.admission import admit
 from chain.store.snapshot import Place
@@ -22,6 +22,7 @@ from keys.errors import Usage
 from keys.strict import dump_base64, dump_json, parse_base64
 from verifier import books
 from verifier.check import check_file
+from verifier.policies import policy_text
 from verifier.policy import parse_policy
 from verifier.reports import INVALID, PROVISIONAL, UNWITNESSED, VALID, Report
 

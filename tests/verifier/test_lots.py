@@ -11,13 +11,14 @@ import pytest
 from support.city import NOON, ORIGIN, TODAY, City, key
 
 from api.exporting import export_lot
-from api.proving import policy_text, prove_free, prove_reduction, prove_span
+from api.proving import prove_free, prove_reduction, prove_span
 from chain.lots import Lot, LotTree
 from chain.reductions import Reduction, split_reductions
 from chain.store.ledger import LedgerStore
 from keys.notes import NoteKey
 from keys.strict import dump_base64, dump_json, parse_base64
 from verifier.check import check_file
+from verifier.policies import policy_text
 from verifier.policy import parse_policy
 from verifier.reports import INVALID, PROVISIONAL, UNWITNESSED, VALID
 

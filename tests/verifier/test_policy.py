@@ -25,10 +25,10 @@ from support.bundles import (
 from support.city import NOON, ORIGIN, key
 from support.suites import es256, ml_dsa
 
-from api.proving import policy_text
 from keys.errors import Malformed, VerificationError
 from keys.notes import NoteKey, NoteSignature, cosign, parse_note
 from keys.strict import dump_base64
+from verifier.policies import policy_text
 from verifier.policy import POLICY_BYTES_MAX, Policy, parse_policy
 
 LOG = f"log {LOG_VKEY}\n"
