@@ -18,7 +18,7 @@ class Settings(BaseSettings):
     threads: int = Field(default=8, ge=1, le=256)
     """Requests that one worker works on at once; each may use a connection of the database."""
 
-    hosts: frozenset[str] = frozenset()
+    hosts: list[str] = Field(default=[])
     """The Host fields for which a signed request counts, in small letters; none: whatever it is.
 
     Whoever passes on what a member has signed for another host is refused."""
