@@ -12,6 +12,7 @@ import pytest
 from support.city import NOON, City
 from support.postgres import connect, url_of
 from support.replay import check_replay
+from support.waiting import until
 
 from chain.paths import CHECKPOINT
 from chain.store.leading import LEAD_FILE, Lead
@@ -30,6 +31,12 @@ def city(tmp_path: Path) -> City:
 
 def lead_of(store: LedgerStore) -> Lead:
     lead = store.lead()
+    assert lead is not None
+    return lead
+
+
+def waited_for(store: LedgerStore) -> Lead:
+    lead = until(store.lead)
     assert lead is not None
     return lead
 
@@ -95,7 +102,8 @@ def test_nobody_takes_over_within_a_transaction_of_the_leader(city: City) -> Non
     other = City(city.folder)
     first = lead_of(city.store)
     taken: list[Lead] = []
-    taking = threading.Thread(target=lambda: taken.append(lead_of(other.store)))
+    # The database's server notices a moment later that the leader's connection is closed.
+    taking = threading.Thread(target=lambda: taken.append(waited_for(other.store)))
     with city.store.writing(first):
         first.close()
         taking.start()
