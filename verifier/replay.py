@@ -36,7 +36,7 @@ from verifier.submissions import SourceSubmissions, Submissions, submitted_by
 
 PAGES_KEPT_MAX = 50_000
 """Pages of the register kept in memory as they are stored."""
-SPANS_UNDRAINED_MAX = 32_768
+SPANS_UNDRAINED_MAX = 16_384
 """Spans entered before the pages that they changed are written, also within a block."""
 
 
@@ -115,7 +115,18 @@ class Replay:
     def overlapping(
         self, wanted: Sequence[tuple[bytes, int, int]], most: int = FOREVER
     ) -> list[list[Span]]:
-        return self._register.overlapping(wanted, most)
+        if len(wanted) <= SPANS_UNDRAINED_MAX:
+            return self._register.overlapping(wanted, most)
+        # Those together that lie together, so that never all pages are in memory.
+        found: list[list[Span]] = [[] for _ in wanted]
+        order = sorted(range(len(wanted)), key=wanted.__getitem__)
+        for at in range(0, len(order), SPANS_UNDRAINED_MAX):
+            places = order[at : at + SPANS_UNDRAINED_MAX]
+            met = self._register.overlapping([wanted[place] for place in places], most)
+            for place, spans in zip(places, met, strict=True):
+                found[place] = spans
+            self._drain()
+        return found
 
     def root(self) -> bytes:
         return self._register.root()
@@ -200,8 +211,12 @@ class Replay:
             register.change(portion)
             self._undrained += len(portion)
             if self._undrained >= SPANS_UNDRAINED_MAX:
-                self._kept.keep_pages(register.drain())
-                self._undrained = 0
+                self._drain()
+
+    def _drain(self) -> None:
+        """Write the pages that have changed; most of them leave memory."""
+        self._kept.keep_pages(self._register.drain())
+        self._undrained = 0
 
     def _enter_submission(self, number: int, entry: Entry, effects: Effects) -> None:
         body, batch = entry.statement.body, Batch.of(entry.reductions)
