@@ -26,10 +26,17 @@ FINAL_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 
 
-def prove_reduction(store: LedgerStore, leaf: bytes, *, disclose: bool = False) -> dict[str, Any]:
+def prove_reduction(
+    store: LedgerStore,
+    leaf: bytes,
+    *,
+    disclose: bool = False,
+    allow: Callable[[str, Reduction], None] = lambda platform, reduction: None,
+) -> dict[str, Any]:
     """The bundle of the reduction with this leaf hash; ``disclose`` adds its activity.
 
-    Raises `Usage` if it is not recorded, or if the activity is to be disclosed and is erased.
+    allow: raises if it is not to be shown, by who submitted it and what it is.  Raises `Usage` if
+    it is not recorded, or if the activity is to be disclosed and is erased.
     """
     with store.snapshot() as snapshot:
         proving = Proving(store, snapshot)
@@ -37,6 +44,7 @@ def prove_reduction(store: LedgerStore, leaf: bytes, *, disclose: bool = False) 
         statement = snapshot.statement(place.index)
         root = bytes.fromhex(statement.body["root"])
         reduction = Reduction.parse(store.trees.reduction_bytes(root, place.position))
+        allow(statement.issuer, reduction)
         bundle = proving.common("reduction", place.index)
         bundle |= proving.submitted(place, statement)
         scenario = in_force(proving.state.scenarios[reduction.scenario], reduction.day)
@@ -183,14 +191,12 @@ class Proving:
 
     def logged(self, index: int, statement: Statement) -> dict[str, Any]:
         """A statement of the log, and its inclusion path."""
-        return self._logged(index, statement.data)
+        path = self.tree.inclusion(index, self.head.size)
+        data = dump_base64(statement.data)
+        return {"index": index, "data": data, "path": [h.hex() for h in path]}
 
     def _entry(self, index: int) -> dict[str, Any]:
-        return self._logged(index, self._snapshot.entries(index, index + 1)[0])
-
-    def _logged(self, index: int, data: bytes) -> dict[str, Any]:
-        path = self.tree.inclusion(index, self.head.size)
-        return {"index": index, "data": dump_base64(data), "path": [h.hex() for h in path]}
+        return self.logged(index, self._snapshot.statement(index))
 
     def common(self, kind: str, index: int) -> dict[str, Any]:
         """What every bundle has; ``index``: the log index in question."""

@@ -5,7 +5,7 @@ A snapshot is one transaction of the database; blocks that are made meanwhile do
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -39,6 +39,7 @@ PUBLISHED_AT_ONCE = 4_096
 ROWS_AT_ONCE = 1_000
 _IN_MAX = 500
 PAGES_REMEMBERED = 4_096
+STATEMENTS_REMEMBERED = 256
 # A proof asks for pages ten times: what it asks is put together once.
 _PAGES = select(tables.page.c.number, tables.page.c.data).where(
     tables.page.c.number.in_(bindparam("numbers", expanding=True))
@@ -109,10 +110,12 @@ class Logged:
 class Memory:
     """What snapshots of one ledger have read that others will ask for as well.
 
-    state: the newest; what governance decides later goes on from it.
+    state: the newest; what governance decides later goes on from it.  statements: entries of the
+    log, which never change, by their indices.
     """
 
     state: State | None = None
+    statements: dict[int, Statement] = field(default_factory=dict)
     _pages: tuple[int, dict[int, bytes]] = (-1, {})
 
     def pages(self, height: int) -> dict[int, bytes]:
@@ -306,12 +309,20 @@ class Snapshot:
 
     def statement(self, index: int) -> Statement:
         """An entry of the log; raises `Usage`."""
+        known = self._memory.statements
+        found = known.get(index)
+        if found is not None and self._head is not None and index < self._head.size:
+            return found
         data = self._connection.scalar(
             select(tables.statement.c.data).where(tables.statement.c.index == index)
         )
         if data is None:
             raise Usage("statement-unknown", index=index)
-        return parse_statement(data)
+        statement = parse_statement(data)
+        if len(known) >= STATEMENTS_REMEMBERED:
+            known.clear()
+        known[index] = statement
+        return statement
 
     def statements(self, indices: Collection[int]) -> dict[int, Statement]:
         """The entries of the log at these indices."""

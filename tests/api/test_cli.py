@@ -578,6 +578,12 @@ def test_every_command_speaks_both_languages(run: Run, recorded: str) -> None:
             assert run.err == ""
 
 
+@pytest.fixture
+def embedded(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each ledger's database is the one in its folder."""
+    monkeypatch.delenv("TALLY_DATABASE", raising=False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
@@ -597,7 +603,7 @@ def test_every_command_speaks_both_languages(run: Run, recorded: str) -> None:
     ],
 )
 def test_errors_end_with_their_status_and_say_what_to_do(
-    run: Run, arguments: list[str], status: int, words: str
+    run: Run, embedded: None, arguments: list[str], status: int, words: str
 ) -> None:
     run(*arguments, expected=status)
     assert run.out == ""
@@ -605,13 +611,15 @@ def test_errors_end_with_their_status_and_say_what_to_do(
     assert "Traceback" not in run.err
 
 
-def test_the_language_is_that_of_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_language_is_that_of_the_environment(
+    run: Run, embedded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LANG", "zh_CN.UTF-8")
     run("status", "nowhere", expected=3)
     assert "没有账本" in run.err
 
 
-def test_errors_are_documents_too(run: Run) -> None:
+def test_errors_are_documents_too(run: Run, embedded: None) -> None:
     error = run.json("status", "nowhere", expected=3)["error"]
     assert (error["code"], error["details"]) == ("ledger-missing", {"path": "nowhere"})
     assert run.json("no-such-command", expected=2)["error"]["code"] == "usage"
@@ -623,7 +631,7 @@ def test_a_ledger_is_founded_once(found: Run) -> None:
     assert found.json("status", "city")["origin"] == "ledger.example/city"
 
 
-def test_a_database_that_is_none_cannot_be_read(run: Run) -> None:
+def test_a_database_that_is_none_cannot_be_read(run: Run, embedded: None) -> None:
     Path("city").mkdir()
     Path("city/ledger.db").write_bytes(b"this is no database, however long it may be" * 50)
     error = run.json("status", "city", expected=3)["error"]

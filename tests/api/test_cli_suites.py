@@ -159,7 +159,14 @@ def test_an_ml_dsa_key_is_no_participants(town: Run) -> None:
 
 def test_the_operator_has_no_p256_key(town: Run) -> None:
     town("key", "new", "operator", "--suite", "es256", "--keys", "other-keys")
-    found = ("init", "other", "--origin", "ledger.example/other")
+    found = (
+        "init",
+        "other",
+        "--origin",
+        "ledger.example/other",
+        "--database",
+        "sqlite:///other.db",
+    )
     assert town.refused(*found) == "suite-not-for-notes"
     rotate = ("key", "rotate", "city", "operator", *BY, "--suite", "es256")
     assert town.refused(*rotate) == "suite-not-for-notes"

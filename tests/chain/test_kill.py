@@ -92,7 +92,7 @@ def test_kills(tmp_path: Path, database: str) -> None:
     kills = {"sqlite": 10, "postgresql": 8}[database]
     acknowledged, blocks = kill_again_and_again(tmp_path, kills, seed=7)
     assert acknowledged > kills
-    assert blocks > kills
+    assert blocks >= kills
 
 
 @pytest.mark.long

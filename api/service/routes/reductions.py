@@ -5,6 +5,7 @@ recorded there when its block was sealed; ``stands`` says whether it still stand
 """
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Response
@@ -155,15 +156,15 @@ async def bundle(
 ) -> Response:
     """The bundle that `tally-verify check` takes: who recorded it, under what, counted once."""
 
-    def make() -> dict[str, Any]:
-        with of.reading() as (snapshot, _):
-            _, found = _find(of, snapshot, reader, leaf)
+    def allow(platform: str, found: Reduction) -> None:
+        _check_shown(reader, platform)
         if disclose:
-            opened = discloses(reader, access, found.platform)
+            opened = discloses(reader, access, platform)
             if opened is None or not opened.covers(found.scenario, found.day):
                 raise NotAllowed("read-not-allowed", participant=reader.participant)
-        return prove_reduction(of.store, found.leaf, disclose=disclose)
 
+    name = parse_hex(leaf, 32)
+    make = partial(prove_reduction, of.store, name, disclose=disclose, allow=allow)
     return Json(await proved(of, make, final))
 
 
@@ -173,7 +174,12 @@ def _find(of: Service, snapshot: Snapshot, reader: Reader, leaf: str) -> tuple[P
     if place is None:
         raise Usage("reduction-unknown")
     statement = snapshot.statement(place.index)
-    if not reader.may_see(statement.issuer):
-        raise Usage("reduction-unknown")
+    _check_shown(reader, statement.issuer)
     root = bytes.fromhex(statement.body["root"])
     return place, Reduction.parse(of.store.trees.reduction_bytes(root, place.position))
+
+
+def _check_shown(reader: Reader, platform: str) -> None:
+    """Raise `Usage`, as if there were none, unless ``reader`` may see what a platform submitted."""
+    if not reader.may_see(platform):
+        raise Usage("reduction-unknown")
