@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from support.bundles import AUDITORS
 from support.certificates import TEXT, IssuedCity, copy
+from support.postgres import url_of
 
 from api import cli
 from chain.holdings import new_holding
@@ -28,6 +29,8 @@ def city(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> IssuedCity:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LANG", "C.UTF-8")
     city = copy(tmp_path / "city")
+    if (url := url_of(city.folder)) is not None:
+        monkeypatch.setenv("TALLY_DATABASE", url)
     Path("audited").write_text(TEXT)
     return city
 
