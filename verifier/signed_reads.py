@@ -93,16 +93,7 @@ def check_read(
     words = {name: value[1:-1] for name, value in found if value[0] == '"'}
     if (set(numbers), set(words), len(found)) != (_NUMBERS, _WORDS, 6):
         raise Malformed("request-signature-malformed", reason=", ".join(sorted(_NUMBERS | _WORDS)))
-    created, expires = numbers["created"], numbers["expires"]
-    is_now = created - CLOCK_SKEW_SECONDS_MAX <= now < expires + CLOCK_SKEW_SECONDS_MAX
-    if not is_now or not 0 < expires - created <= SIGNATURE_SECONDS_MAX:
-        raise NotAllowed(
-            "request-signature-time",
-            created=created,
-            expires=expires,
-            time=now,
-            limit=SIGNATURE_SECONDS_MAX,
-        )
+    check_window(numbers["created"], numbers["expires"], now)
     if words["tag"] != tag_of(state.genesis.id):
         raise NotAllowed("request-signature-ledger")
     participant = state.participants.get(words["keyid"])
@@ -118,6 +109,19 @@ def check_read(
     if not any(participant.has_role(role, state.index) for role in MEMBERS):
         raise NotAllowed("read-not-allowed", participant=participant.id)
     return participant.id
+
+
+def check_window(created: int, expires: int, now: int) -> None:
+    """Raise `NotAllowed` unless a signature holds at ``now``, and for no longer than it may."""
+    is_now = created - CLOCK_SKEW_SECONDS_MAX <= now < expires + CLOCK_SKEW_SECONDS_MAX
+    if not is_now or not 0 < expires - created <= SIGNATURE_SECONDS_MAX:
+        raise NotAllowed(
+            "request-signature-time",
+            created=created,
+            expires=expires,
+            time=now,
+            limit=SIGNATURE_SECONDS_MAX,
+        )
 
 
 def tag_of(ledger: bytes) -> str:

@@ -45,10 +45,10 @@ from keys.signer import Signer
 from keys.suites import ED25519, ES256, PublicKey, by_alg
 from verifier.signed_reads import (
     ALGORITHMS,
-    CLOCK_SKEW_SECONDS_MAX,
     COMPONENTS,
     LABEL,
     SIGNATURE_SECONDS_MAX,
+    check_window,
     tag_of,
 )
 
@@ -118,16 +118,7 @@ def verify(request: Request, state: State, now: int) -> str:
     """
     message = _message(request)
     covered, parameters = _signature_input(message.headers)
-    created, expires = parameters["created"], parameters["expires"]
-    is_now = created - CLOCK_SKEW_SECONDS_MAX <= now < expires + CLOCK_SKEW_SECONDS_MAX
-    if not is_now or not 0 < expires - created <= SIGNATURE_SECONDS_MAX:
-        raise NotAllowed(
-            "request-signature-time",
-            created=created,
-            expires=expires,
-            time=now,
-            limit=SIGNATURE_SECONDS_MAX,
-        )
+    check_window(parameters["created"], parameters["expires"], now)
     if parameters["tag"] != tag_of(state.genesis.id):
         raise NotAllowed("request-signature-ledger")
     required = {*COMPONENTS, _DIGEST} if request.body else {*COMPONENTS}

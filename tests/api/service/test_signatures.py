@@ -18,7 +18,6 @@ from support.city import NOON, City, key
 from support.suites import es256, high_s, ml_dsa
 
 from api.service.signatures import (
-    CLOCK_SKEW_SECONDS_MAX,
     SIGNATURE_SECONDS_MAX,
     Request,
     _Ed25519,
@@ -31,6 +30,7 @@ from keys.errors import Malformed, NotAllowed, TallyError, Usage
 from keys.participants import Role, key_holder
 from keys.signer import KeySigner
 from keys.suites import ED25519, ES256, PublicKey
+from verifier.signed_reads import CLOCK_SKEW_SECONDS_MAX
 
 PHONE = es256("phone-app")
 SIGNERS = {"metro-app": key("metro-app"), "phone-app": PHONE}
