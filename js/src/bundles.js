@@ -16,15 +16,18 @@ import { PublicKey } from './suites.js';
 /** @typedef {{document: string, held: Held}} Document */
 /** @typedef {{key: PublicKey, keyHeld: Held, roleHeld: Held}} SignedBy */
 /** @typedef {{position: bigint, data: Uint8Array, path: Uint8Array[]}} Placed */
+/** @typedef {import('./register.js').Free} Free */
 /** @typedef {import('./notes.js').Note} Note */
 /**
- * @typedef {{checkpoint: Note, seal: Logged, policy: Document, key: PublicKey, keyHeld: Held,
+ * @typedef {{checkpoint: Note, seal: Logged, policy: Held, key: PublicKey, keyHeld: Held,
  *   path: Uint8Array[]}} Link
  */
+/** @typedef {{governed: Document[], free: Free | null, links: Link[]}} Policies */
 
 const FORMAT = 'tally-bundle/1';
 const BYTES_MAX = 16_777_216;
-const DEPTH_MAX = 8;
+const DEPTH_MAX = 9;
+const POLICIES_MAX = 1_024;
 const COMMON = {
   format: 'text',
   kind: 'text',
@@ -34,7 +37,7 @@ const COMMON = {
   rules: 'object',
   classes: 'object',
   books: 'object|null',
-  policies: 'list?',
+  policies: 'object',
 };
 const SUBMITTED = { submission: 'object', signer: 'object' };
 /** @type {Map<unknown, Record<string, string>>} */
@@ -60,7 +63,7 @@ const KINDS = new Map([
 /** @typedef {{scenario: Document, methodology: Document, activity: Uint8Array | null}} Told */
 /** @typedef {{kind: 'reduction', reduction: Placed, claims: Held[]} & Told} OfReduction */
 /** @typedef {{kind: 'span', leaf: Placed, held: Held}} OfSpan */
-/** @typedef {{kind: 'free', free: import('./register.js').Free}} OfFree */
+/** @typedef {{kind: 'free', free: Free}} OfFree */
 /** @typedef {Common & Submitted & OfReduction} ReductionBundle */
 /** @typedef {Common & Submitted & OfSpan} SpanBundle */
 /** @typedef {Common & OfFree} FreeBundle */
@@ -124,13 +127,29 @@ function readCommon(/** @type {Record<string, any>} */ given) {
     rules: readHeld(given.rules),
     classes: readDocument(given.classes, 'classes'),
     books: given.books && readHeld(given.books),
-    policies: (given.policies ?? []).map(readLink),
+    policies: readPolicies(given.policies),
+  };
+}
+
+/** @returns {Policies} */
+function readPolicies(/** @type {unknown} */ value) {
+  const { governed, free, links } = fields(value, 'policies', {
+    governed: 'list',
+    free: 'object|null',
+    links: 'list',
+  });
+  const most = Math.max(governed.length, links.length);
+  need(most <= POLICIES_MAX, 'policies-many', { most: POLICIES_MAX });
+  return {
+    governed: governed.map((/** @type {unknown} */ one) => readDocument(one, 'governed')),
+    free: free && readFree(free),
+    links: links.map(readLink),
   };
 }
 
 /** @returns {Link} */
 function readLink(/** @type {unknown} */ value) {
-  const given = fields(value, 'policies', {
+  const given = fields(value, 'links', {
     checkpoint: 'text',
     seal: 'object',
     policy: 'object',
@@ -141,7 +160,7 @@ function readLink(/** @type {unknown} */ value) {
   return {
     checkpoint: parseNote(given.checkpoint),
     seal: readLogged(given.seal, 'seal'),
-    policy: readDocument(given.policy, 'policy'),
+    policy: readHeld(given.policy),
     key: PublicKey.fromJson(operator.key),
     keyHeld: readHeld(operator.key_held),
     path: readPath(given.path),

@@ -10,28 +10,26 @@ import { activityDigest, parseActivity } from './activities.js';
 import { parseBundle } from './bundles.js';
 import { equal, fromHex, toHex, utf8 } from './bytes.js';
 import { Calendar, DAY_MAX, dumpDate } from './calendar.js';
-import { Classes, FOREVER, lineDay } from './classes.js';
+import { Classes, lineDay } from './classes.js';
 import { TallyError, need } from './errors.js';
 import { booksHolder, holderOf, roleHolder, rulesHolder } from './holders.js';
 import { fields } from './json.js';
-import { checkConsistency, checkInclusion, leafHash } from './merkle.js';
+import { checkLogged, checkSeal } from './log.js';
+import { checkInclusion } from './merkle.js';
 import { Methodology } from './methodologies.js';
-import { NoteKey, parseCheckpoint, signedBy } from './notes.js';
-import { governedPolicy } from './policies.js';
+import { checkGoverned, follow } from './policies.js';
 import { NONE, Policy } from './policy.js';
 import { parseReduction, reductionHolder } from './reductions.js';
-import { checkFree, checkHeld } from './register.js';
+import { Register, checkFree } from './register.js';
 import { parseScenario } from './scenarios.js';
 
-/** @typedef {import('./bundles.js').Logged} Logged */
 /** @typedef {import('./bundles.js').Placed} Placed */
 /** @typedef {import('./bundles.js').ReductionBundle} ReductionBundle */
 /** @typedef {import('./bundles.js').SpanBundle} SpanBundle */
 /** @typedef {import('./bundles.js').FreeBundle} FreeBundle */
 /** @typedef {ReductionBundle | SpanBundle | FreeBundle} Bundle */
+/** @typedef {import('./log.js').Ledger} Ledger */
 /** @typedef {import('./notes.js').Checkpoint} Checkpoint */
-/** @typedef {import('./register.js').Held} Held */
-/** @typedef {import('./suites.js').PublicKey} PublicKey */
 /** @typedef {import('./reductions.js').Reduction} Reduction */
 
 /**
@@ -43,7 +41,6 @@ import { parseScenario } from './scenarios.js';
  * @property {{check: string, ok: boolean, error: {code: string, details: object} | null}[]} checks
  */
 
-/** @typedef {{id: string, operator: string, calendar: Calendar}} Ledger */
 /** @typedef {{scenario: string, root: string, count: bigint, grams: bigint}} Submission */
 
 /**
@@ -56,7 +53,6 @@ import { parseScenario } from './scenarios.js';
 const OFFSET_MAX = 50_400n;
 const COUNT_MAX = 65_536n;
 const RULES_VERSIONS = [1n, 2n, 3n];
-const YEAR_10000 = 253_402_300_800n;
 
 /**
  * Check a bundle against a trust policy.  Whatever is wrong with the bundle ends as the check that
@@ -96,14 +92,17 @@ async function checkAll(data, policy, report) {
   const step = stepOf(report);
   const bundle = await step('form', () => ({ made: parseBundle(data) }));
   report.facts.kind = bundle.kind;
-  const isLinked = bundle.policies.length > 0 && policy.quorum !== NONE;
-  const inUse = isLinked ? await step('policies', () => followPolicies(bundle, policy)) : policy;
-  const signed = await step('checkpoint', () => readCheckpoint(bundle, inUse));
+  const followed =
+    policy.quorum === NONE
+      ? { policy, isLast: true }
+      : await step('policies', async () => ({ made: await follow(bundle, policy) }));
+  const signed = await step('checkpoint', () => readCheckpoint(bundle, followed.policy));
   const { checkpoint } = signed;
   const ledger = await step('genesis', () => checkGenesis(bundle, checkpoint));
   const key = signed.log.publicKey;
   const root = await step('seal', () => checkSeal(bundle, checkpoint, ledger, key));
   const register = await step('rules', () => checkRules(bundle, checkpoint, ledger, root));
+  await step('governed', async () => ({ made: await checkGoverned(bundle, register) }));
   let days;
   if (bundle.kind === 'free') {
     days = await step('free', () => checkStretch(bundle, register));
@@ -118,7 +117,8 @@ async function checkAll(data, policy, report) {
   const isFinal = await step('books', () => checkBooks(bundle, register, days));
   report.facts.cosigned_by = signed.cosigned;
   await step('witnessed', () => {
-    report.verdict = signed.isWitnessed ? report.verdict : 'unwitnessed';
+    report.verdict = followed.isLast && signed.isWitnessed ? report.verdict : 'unwitnessed';
+    need(followed.isLast, 'policy-later');
     need(signed.isWitnessed, 'checkpoint-unwitnessed');
     return { made: null };
   });
@@ -153,49 +153,6 @@ function stepOf(report) {
   };
 }
 
-// --- the chain of policies ---
-
-/**
- * From the policy in hand to the one in use at the bundle's checkpoint (section 41).
- *
- * @param {Bundle} bundle
- * @param {Policy} own
- */
-async function followPolicies(bundle, own) {
-  const head = parseCheckpoint(bundle.checkpoint.text);
-  const { statement } = bundle.genesis;
-  // No line of these links is dated.
-  const calendar = new Calendar(0n);
-  const ledger = { id: toHex(await statement.id()), operator: statement.issuer, calendar };
-  const classes = new Classes(bundle.classes.document, calendar);
-  let policy = own;
-  let size = 0n;
-  for (const link of bundle.policies) {
-    const checkpoint = parseCheckpoint(link.checkpoint.text);
-    if (!policy.isReached(await policy.cosigners(link.checkpoint))) {
-      need(policy === own, 'link-not-final', { size: checkpoint.size });
-      continue;
-    }
-    need(checkpoint.origin === head.origin, 'checkpoint-other-log', { origin: checkpoint.origin });
-    const isInOrder = size < checkpoint.size && checkpoint.size <= head.size;
-    need(isInOrder, 'link-order', { size: checkpoint.size });
-    ({ size } = checkpoint);
-    await checkConsistency(size, checkpoint.root, head.size, head.root, link.path);
-    const log = await NoteKey.of(checkpoint.origin, link.key, false);
-    need((await signedBy(link.checkpoint, log)) !== null, 'checkpoint-log-unknown');
-    const { made: root } = await checkSeal(link, checkpoint, ledger, link.key);
-    const register = new Register(root, classes);
-    const { document, held } = link.policy;
-    const last = size - 1n;
-    await register.checkInForce(held, 'policy', [], await holderOf('policy', document), last);
-    const operator = [ledger.operator];
-    await register.checkInForce(link.keyHeld, 'key', operator, await link.key.holder(), last);
-    const shown = await governedPolicy(log, document);
-    policy = size === head.size ? policy.withLog(log) : shown;
-  }
-  return { made: policy };
-}
-
 // --- the log ---
 
 /**
@@ -206,16 +163,6 @@ async function readCheckpoint(bundle, policy) {
   const signed = await policy.check(bundle.checkpoint);
   const { origin, size, root } = signed.checkpoint;
   return { made: signed, facts: { origin, size, root: toHex(root) } };
-}
-
-/**
- * A statement stands in the log, at its index, under the checkpoint.
- *
- * @param {Logged} logged
- * @param {Checkpoint} checkpoint
- */
-async function checkLogged({ statement, index, path }, { size, root }) {
-  await checkInclusion(await leafHash(statement.data), index, size, path, root);
 }
 
 /**
@@ -234,82 +181,7 @@ async function checkGenesis({ genesis }, checkpoint) {
   return { made: { id, operator: issuer, calendar: new Calendar(offset) }, facts: { ledger: id } };
 }
 
-/**
- * The root of the register, which the seal carries.
- *
- * @param {{seal: Logged}} bundle
- * @param {Checkpoint} checkpoint
- * @param {Ledger} ledger
- * @param {PublicKey} key of the log
- */
-async function checkSeal({ seal }, checkpoint, ledger, key) {
-  const { statement, index } = seal;
-  const { format, height, time, register } = fields(statement.body, 'seal', {
-    format: 'integer',
-    height: 'integer',
-    time: 'integer',
-    previous: 'text',
-    register: 'text',
-  });
-  const isSeal = statement.kind === 'seal' && format === 1n && 0n <= time && time < FOREVER;
-  need(isSeal, 'format-unknown', { where: 'seal', format });
-  need(index === checkpoint.size - 1n, 'seal-not-last', { index });
-  await checkLogged(seal, checkpoint);
-  const isOurs = statement.issuer === ledger.operator && statement.audience === ledger.id;
-  need(isOurs && (await statement.verify(key)), 'seal-signature');
-  const root = fromHex(register, 32);
-  return { made: root, facts: { height, time: dumpTime(time), register_root: register } };
-}
-
 // --- what is in force ---
-
-/** The register under the seal's root, with the classes of its lines. */
-class Register {
-  /**
-   * @param {Uint8Array} root
-   * @param {Classes} classes
-   */
-  constructor(root, classes) {
-    this.root = root;
-    this.classes = classes;
-  }
-
-  /**
-   * Throw unless a span is held on this line and by this holder.
-   *
-   * @param {Held} held
-   * @param {Uint8Array} line
-   * @param {Uint8Array} holder
-   */
-  async check(held, line, holder) {
-    need(equal(held.line, line), 'held-other-line');
-    need(equal(held.holder, holder), 'held-other-holder');
-    await checkHeld(this.root, held, this.classes);
-  }
-
-  /**
-   * Throw unless a span that covers `point` is held on the line that is named, by this holder.
-   *
-   * @param {Held} held
-   * @param {string} name of the class
-   * @param {string[]} parts
-   * @param {Uint8Array} holder
-   * @param {bigint} point
-   */
-  async checkInForce(held, name, parts, holder, point) {
-    await this.check(held, await this.classes.line(name, parts), holder);
-    need(held.start <= point && point < held.end, 'not-in-force', { what: name, point });
-  }
-
-  /**
-   * The facts about a stretch of a line.
-   *
-   * @param {{line: Uint8Array, start: bigint, end: bigint}} stretch
-   */
-  facts({ line, start, end }) {
-    return { class: this.classes.of(line).name, line: toHex(line), start, end };
-  }
-}
 
 /**
  * @param {Bundle} bundle
@@ -544,9 +416,4 @@ async function checkActivity(line, methodology, { digest, platform, data }) {
   need(equal(await activityDigest(line), digest), 'activity-differs');
   need(equal((await methodology.reduce(line, platform)).data, data), 'activity-differs');
   return { made: null };
-}
-
-function dumpTime(/** @type {bigint} */ time) {
-  const isDate = time < YEAR_10000;
-  return isDate ? new Date(Number(time) * 1000).toISOString().replace('.000', '') : String(time);
 }

@@ -3,7 +3,7 @@
  * are enough.
  */
 
-import { fromUtf8 } from './bytes.js';
+import { fromUtf8, hash, toHex } from './bytes.js';
 import { TallyError, need } from './errors.js';
 import { NoteKey, parseCheckpoint, signedBy } from './notes.js';
 
@@ -125,6 +125,22 @@ export class Policy {
       }
     }
     return cosigned;
+  }
+
+  /**
+   * A hash of what the quorum asks for, whatever witnesses and groups are called: two policies for
+   * which the same cosigners, in the same groups with the same thresholds, are enough have one.
+   */
+  async requirement() {
+    const made = new Map([[NONE, '']]);
+    for (const [name, { vkey }] of this.witnesses) {
+      made.set(name, toHex(await hash(`key ${vkey}`)));
+    }
+    for (const [name, { least, members }] of this.groups) {
+      const asked = members.map((member) => made.get(member)).sort();
+      made.set(name, toHex(await hash([least, ...asked].join(' '))));
+    }
+    return made.get(this.quorum ?? NONE);
   }
 
   /** The same cosigners, for a log by another key. */

@@ -7,7 +7,7 @@
  * directions come from the key, never from the proof.
  */
 
-import { concat, equal, fromHex, hash, toInteger, u16, u64 } from './bytes.js';
+import { concat, equal, fromHex, hash, toHex, toInteger, u16, u64 } from './bytes.js';
 import { FOREVER } from './classes.js';
 import { need } from './errors.js';
 import { fields } from './json.js';
@@ -306,6 +306,54 @@ function checkSideBySide(left, leftPath, right, rightPath) {
     );
   const goesLeft = rightPath.slice(fork + 1).every(({ bits }) => bit(right, bits) === 0);
   need(isShared && goesLeft, 'neighbour-not-adjacent');
+}
+
+/** The register under the seal's root, with the classes of its lines. */
+export class Register {
+  /**
+   * @param {Uint8Array} root
+   * @param {Classes} classes
+   */
+  constructor(root, classes) {
+    this.root = root;
+    this.classes = classes;
+  }
+
+  /**
+   * Throw unless a span is held on this line and by this holder.
+   *
+   * @param {Held} held
+   * @param {Uint8Array} line
+   * @param {Uint8Array} holder
+   */
+  async check(held, line, holder) {
+    need(equal(held.line, line), 'held-other-line');
+    need(equal(held.holder, holder), 'held-other-holder');
+    await checkHeld(this.root, held, this.classes);
+  }
+
+  /**
+   * Throw unless a span that covers `point` is held on the line that is named, by this holder.
+   *
+   * @param {Held} held
+   * @param {string} name of the class
+   * @param {string[]} parts
+   * @param {Uint8Array} holder
+   * @param {bigint} point
+   */
+  async checkInForce(held, name, parts, holder, point) {
+    await this.check(held, await this.classes.line(name, parts), holder);
+    need(held.start <= point && point < held.end, 'not-in-force', { what: name, point });
+  }
+
+  /**
+   * The facts about a stretch of a line.
+   *
+   * @param {{line: Uint8Array, start: bigint, end: bigint}} stretch
+   */
+  facts({ line, start, end }) {
+    return { class: this.classes.of(line).name, line: toHex(line), start, end };
+  }
 }
 
 // --- reading ---

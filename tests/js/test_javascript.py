@@ -6,6 +6,7 @@ import functools
 import http.server
 import json
 import queue
+import re
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from support.bundles import PLAIN_TEXT, QUORUM_TEXT, dump, samples, world
-from support.chains import FORGED, build, changed
+from support.auditors import govern_policy, make_final, policy_document, vkeys
+from support.bundles import PLAIN_TEXT, QUORUM_TEXT, Json, dump, samples, world
+from support.chains import FORGED, HIDDEN, A, B, build, changed, document, rotate, trust
 from support.city import (
     NOON,
     PLATFORMS,
@@ -31,7 +33,7 @@ from support.example import EXAMPLES
 from support.mutations import mutate, signed
 from test_independent import pool
 
-from api.proving import prove_reduction
+from api.proving import complete, prove_reduction
 from chain.admission import admit
 from chain.genesis import library
 from keys.errors import TallyError
@@ -136,7 +138,11 @@ def test_it_agrees_on_good_bundles(judge: Judge, policy: str) -> None:
 
 def test_it_follows_chains_of_policies_and_no_forged_one(judge: Judge, tmp_path: Path) -> None:
     chain = build(tmp_path / "city")
-    made = [*chain.bundles, *(changed(chain, change) for change, _ in FORGED.values())]
+    made = [
+        *chain.bundles,
+        *(changed(chain, change) for change, _ in FORGED.values()),
+        *(changed(chain, change, "governed") for change, _ in HIDDEN.values()),
+    ]
     ended: Counter[str] = Counter()
     for policy in chain.policies:
         POLICIES[policy] = parse_policy(policy.encode())
@@ -144,6 +150,65 @@ def test_it_follows_chains_of_policies_and_no_forged_one(judge: Judge, tmp_path:
     assert ended["provisional: witnessed"] > 4
     assert ended["invalid: policies"] > 9
     chain.city.store.engine.dispose()
+
+
+def test_it_agrees_where_a_policy_comes_back(judge: Judge, tmp_path: Path) -> None:
+    """The policy was none, A, B, A with its auditors in another order; then the key changed."""
+    city = City.found(tmp_path / "city")
+    line = city.ride("ann", NOON)
+    leaf = city.reduce([line])[0].leaf
+    city.submit([line])
+    before = prove_reduction(city.store, leaf)
+    for names, following in (
+        (A, document(A)),
+        (A, document(B)),
+        (B, policy_document(vkeys(*reversed(A)), 3)),
+    ):
+        govern_policy(city, following)
+        make_final(city, *names)
+    rotate(city)
+    made = prove_reduction(city.store, leaf)
+    make_final(city, *A)
+    assert complete(city.store, made)
+    city.store.engine.dispose()
+
+    def verdict(bundle: Json, policy: str, **changes: Any) -> str:
+        POLICIES.setdefault(policy, parse_policy(policy.encode()))
+        policies = {**bundle["policies"], **changes}
+        return judge.verdict(dump({**bundle, "policies": policies}), policy)
+
+    shown, free = made["policies"], before["policies"]["free"]
+    governed, links = shown["governed"], shown["links"]
+    its_own = trust(A).replace("group auditors 3", "group auditors 4")
+    for policy in (trust(A), renamed(trust(A)), trust(B), its_own):
+        assert verdict(made, policy) == "provisional: witnessed"
+        assert verdict(made, policy, governed=governed[1:]) == "invalid: governed"
+        assert verdict(made, policy, links=links[:-1]) == "invalid: checkpoint"
+    newest = trust(A, "operator/2")
+    for few, expected in (
+        # It begins where A was in force first, and is told that a later one is.
+        (links[1:], "unwitnessed: witnessed"),
+        ([], "unwitnessed: witnessed"),
+        # Where B is in force, nothing leads to the key.
+        (links[:1], "invalid: checkpoint"),
+        ([links[0], links[2]], "invalid: checkpoint"),
+    ):
+        assert verdict(made, newest, links=few) == expected
+    assert verdict(made, newest, free=free) == "invalid: governed"
+    assert verdict(before, PLAIN_TEXT) == "provisional: witnessed"
+    for change in (
+        {"free": None},
+        {"free": {**free, "start": 1}},
+        {"free": {**free, "line": links[0]["operator"]["key_held"]["line"]}},
+        {"governed": governed},
+        {"governed": governed, "free": None},
+    ):
+        assert verdict(before, PLAIN_TEXT, **change) == "invalid: governed"
+
+
+def renamed(policy: str) -> str:
+    """The trust policy of A with other names for the group and its members."""
+    return re.sub(r" (auditors|a-[1-4]\.example)(?=\s)", r" my-\1", policy)
 
 
 def run(judge: Judge, seed: int, count: int) -> Counter[str]:
