@@ -10,7 +10,8 @@ A policy is a strict JSON document; the action ``policy`` puts it in force (`cha
 Auditors replay every block before they cosign; ordinary witnesses check consistency only.  With n
 auditors, a quorum q withstands f that lie if ``2q > n + f``: two checkpoints that contradict each
 other would need more than f auditors that signed both.  A policy that breaks this is refused.
-Nobody counts twice: no key and no name stands twice, in either list or both.
+Nobody counts twice: no key and no name stands twice, in either list or both.  There are few enough
+of them that a note has room for the cosignatures of two policies (`keys.notes`).
 
 A checker's trust policy (`verifier.policy`) names each cosigner as its key does; so a name is
 printable ASCII, and none that the groups have there.
@@ -27,6 +28,7 @@ from keys.errors import Malformed
 from keys.notes import NoteKey, parse_vkey
 from keys.strict import fields, parse_json
 
+COSIGNERS_MAX = 32
 GROUP_NAMES = ("none", "auditors", "witnesses", "both")
 _NAME = re.compile(r"[!-~]+", re.ASCII)
 
@@ -64,6 +66,11 @@ class WitnessPolicy:
             )
         self._check()
 
+    @property
+    def keys(self) -> tuple[NoteKey, ...]:
+        """All cosigners."""
+        return (*self.auditors.keys, *self.witnesses.keys)
+
     @cached_property
     def holder(self) -> bytes:
         """What stands on the line "policy" while the policy is in force."""
@@ -76,8 +83,10 @@ class WitnessPolicy:
         count, quorum = len(self.witnesses.keys), self.witnesses.quorum
         if not 0 <= quorum <= count:
             raise Malformed("policy-witness-quorum", quorum=quorum, count=count)
+        if len(self.keys) > COSIGNERS_MAX:
+            raise Malformed("policy-cosigners", count=len(self.keys), most=COSIGNERS_MAX)
         taken: set[object] = set()
-        for key in (*self.auditors.keys, *self.witnesses.keys):
+        for key in self.keys:
             if not key.cosigner:
                 raise Malformed("policy-not-cosigner", name=key.name)
             if key.name in GROUP_NAMES or not _NAME.fullmatch(key.name):

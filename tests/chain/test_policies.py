@@ -102,6 +102,15 @@ def test_nobody_stands_in_a_policy_twice() -> None:
         assert code(document(witnesses=witnesses)) == "policy-cosigner-twice"
 
 
+def test_a_policy_has_no_more_cosigners_than_fit_under_a_checkpoint() -> None:
+    keys = [vkey(f"auditor-{n}") for n in range(33)]
+    assert code(document(auditors={"keys": keys, "quorum": 33, "faults": 0})) == "policy-cosigners"
+    most = {"keys": keys[:31], "quorum": 31, "faults": 0}
+    witnesses = {"keys": keys[31:], "quorum": 1}
+    assert code(document(auditors=most, witnesses=witnesses)) == "policy-cosigners"
+    assert len(WitnessPolicy(document(auditors={**most, "keys": keys[:32]})).keys) == 32
+
+
 def test_a_key_that_is_not_for_cosignatures_is_refused() -> None:
     keys = [*auditors(3)["keys"], vkey("west", cosigner=False)]
     assert code(document(auditors=auditors(keys=keys))) == "policy-not-cosigner"
