@@ -10,11 +10,8 @@ from chain.certifications import exclusion_list, read_lot
 from chain.holdings import Holding, Units
 from chain.issuances import issued
 from chain.lots import Lot, LotEntry
-from chain.policies import WitnessPolicy
 from chain.reductions import Named, Reduction
-from chain.rules import replay_governance
 from chain.spans import Span, make_holder
-from chain.state import State
 from chain.store.ledger import LedgerStore
 from chain.store.snapshot import Place, Snapshot
 from keys.errors import Fault, Usage
@@ -107,7 +104,7 @@ class Writing:
         lots = [read_lot(self._certification, item) for item in certification.body["lots"]]
         lot_line = self._line("lot", parts)
         spans = [Span(lot_line, lot.day, lot.day + 1, lot.holder) for lot in lots]
-        policy = self._policy()
+        policy = self._state.policy_at(self._index)
         seed = make_seed(self._issuance.id, own, cosigners(own, policy), self._holding.nonce)
         sample, shown = self._sample(seed, lots, exclusion_list(certification), draws)
         document = {
@@ -118,12 +115,6 @@ class Writing:
             "authority": proving.signer(self._issuance.issuer, Role.AUTHORITY, self._index),
             "issued": proving.covering(self._line("issuance", parts), of.since).as_json(),
             "block": self._ending(own),
-            "policy": None
-            if policy is None
-            else {
-                "document": policy.document.decode(),
-                "held": proving.covering(self._line("policy", []), self._index).as_json(),
-            },
             **self._definitions(),
             "certification": proving.logged(index, certification),
             "verifier": proving.signer(certification.issuer, Role.VERIFIER, index),
@@ -173,14 +164,6 @@ class Writing:
         }
 
     # --- what was in force ---
-
-    def _policy(self) -> WitnessPolicy | None:
-        """The witness policy at the issuance."""
-        state: State | None = None
-        for row in self._snapshot.governance():
-            if row.index < self._index:
-                state = replay_governance(state, row.statement, row.index, row.clock)
-        return state.policy if state else None
 
     def _definitions(self) -> dict[str, Any]:
         """The scenario's definitions on the days, and at the issuance; its methodologies."""

@@ -9,7 +9,7 @@ The process that seals collects, or `tally cosign` where none serves: whoever ha
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from api.proving import Proving
 from chain.finality import is_final, next_offer
 from chain.policies import WitnessPolicy
 from chain.rules import replay_governance
-from chain.state import State
+from chain.state import InForce, State
 from chain.store.leading import Lead
 from chain.store.ledger import LedgerStore
 from chain.store.snapshot import Snapshot
@@ -121,17 +121,23 @@ class Cosigner:
 
 
 class Use(NamedTuple):
-    """The policy that is in use, the operator's key that goes with it, and the height of the first
-    block that it judges."""
+    """The policy that is in use: the log index from which it is in force, the operator's key that
+    goes with it, and the height of the first block that it judges.
+
+    ``passed``: the policies that governance has put in force and replaced before there was a link
+    to them; the next link needs their quorum too.
+    """
 
     policy: WitnessPolicy
+    start: int
     key: PublicKey
     since: int
+    passed: tuple[WitnessPolicy, ...] = ()
 
     @property
-    def keys(self) -> Sequence[NoteKey]:
-        """Those who cosign."""
-        return (*self.policy.auditors.keys, *self.policy.witnesses.keys)
+    def keys(self) -> Collection[NoteKey]:
+        """Those who are asked to cosign."""
+        return dict.fromkeys(key for policy in (self.policy, *self.passed) for key in policy.keys)
 
 
 class Offer(NamedTuple):
@@ -193,9 +199,12 @@ class Collecting:
                 return
             if self._use is None:
                 self._use = _in_use(snapshot)
-            wanted = (state.policy.holder, _operator_key(state, head.size - 1))
-            if self._draft is not None or wanted == (self._use.policy.holder, self._use.key):
+            start, newest = self._use.start, state.policies[-1].start
+            wanted = newest, _operator_key(state, head.size - 1)
+            if self._draft is not None or wanted == (start, self._use.key):
                 return
+            passed = tuple(of.document for of in state.policies if start < of.start < newest)
+            self._use = self._use._replace(passed=passed)
             self._draft = _Draft(head.height, Proving(self._store, snapshot).link())
         self._settle({head.height})
 
@@ -232,40 +241,55 @@ class Collecting:
             self._store.publish_cosigned()
 
     def _settle(self, heights: Iterable[int]) -> None:
-        """Enter which of these blocks have the quorum, and the link if its block does."""
-        use = self._use
+        """Enter which of these blocks are final, and the link if its block may be one."""
+        use, draft = self._use, self._draft
         if use is None:
             return
         with self._store.snapshot() as snapshot:
-            final = {
+            signed = {
                 height
                 for height in heights
-                if height >= use.since and _has_quorum(snapshot, height, use)
+                if height >= use.since and _has_quorum(snapshot, height, use.policy)
             }
-            draft = self._draft
-            linked = draft if draft is not None and draft.height in final else None
-            links = {}
-            if linked is not None:
-                note = snapshot.note(snapshot.block(linked.height))
-                links[linked.height] = {**linked.link, "checkpoint": note.decode()}
-                # What is beyond the link is for the policy that it brings.
-                final = {height for height in final if height <= linked.height}
-        if final:
+            end = _version(snapshot, use.start).end
+            final = {height for height in signed if snapshot.block(height).size <= end}
+            links, later = {}, False
+            if draft is not None:
+                agreed = {
+                    height
+                    for height in signed
+                    if all(_has_quorum(snapshot, height, policy) for policy in use.passed)
+                }
+                later = max(agreed, default=-1) > draft.height
+                if draft.height in agreed:
+                    note = snapshot.note(snapshot.block(draft.height))
+                    links[draft.height] = {**draft.link, "checkpoint": note.decode()}
+        if final or links:
             self._store.enter_cosignatures([], final, links, lead=self._lead)
-        if draft is not None and linked is None and max(final, default=-1) > draft.height:
-            # Its block is final without having the quorum: the last one is to be the link.
-            self._draft, self.height = None, -1
-        if linked is not None:
-            self._draft = None
+        if draft is not None and links:
+            self._draft, self.height = None, -1  # there may be a later policy by now
             with self._store.snapshot() as snapshot:
                 self._use = _in_use(snapshot)
-                beyond = snapshot.cosigned_after(linked.height)
+                # The link's own block is for the policy that it brings.
+                beyond = snapshot.cosigned_after(draft.height - 1)
             self._settle(beyond)
+        elif later:
+            # The cosigners have gone past its block: the last one is to be the link.
+            self._draft, self.height = None, -1
 
 
-def _has_quorum(snapshot: Snapshot, height: int, use: Use) -> bool:
+def _has_quorum(snapshot: Snapshot, height: int, policy: WitnessPolicy) -> bool:
     lines = {(line.name, line.key_id) for line in snapshot.cosignatures(height)}
-    return is_final(use.policy, [key for key in use.keys if (key.name, key.key_id) in lines])
+    return is_final(policy, [key for key in policy.keys if (key.name, key.key_id) in lines])
+
+
+def _version(snapshot: Snapshot, start: int) -> InForce[WitnessPolicy]:
+    """The policy that is in force from an index on."""
+    state = snapshot.state()
+    found = [of for of in state.policies if of.start == start] if state else []
+    if not found:
+        raise Fault("policy-missing")
+    return found[0]
 
 
 def _in_use(snapshot: Snapshot) -> Use:
@@ -274,17 +298,16 @@ def _in_use(snapshot: Snapshot) -> Use:
     if links:
         link = links[-1]
         size = parse_checkpoint(parse_note(link["checkpoint"].encode()).text).size
-        return Use(
-            WitnessPolicy(link["policy"]["document"].encode()),
-            PublicKey.from_json(link["operator"]["key"]),
-            snapshot.height_of(size - 1) + 1,
-        )
+        start = int(link["policy"]["start"])
+        key = PublicKey.from_json(link["operator"]["key"])
+        return Use(_version(snapshot, start).document, start, key, snapshot.height_of(size - 1))
     state: State | None = None
     for row in snapshot.governance():
         state = replay_governance(state, row.statement, row.index, row.clock)
-        if state.policy is not None:
-            since = state.policy_since
-            return Use(state.policy, _operator_key(state, since), snapshot.height_of(since))
+        if state.policies:
+            first = state.policies[0]
+            key = _operator_key(state, first.start)
+            return Use(first.document, first.start, key, snapshot.height_of(first.start))
     raise Fault("policy-missing")
 
 

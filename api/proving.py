@@ -103,18 +103,18 @@ def prove_free(store: LedgerStore, line: bytes, start: int, end: int) -> dict[st
         }
 
 
-def linked(store: LedgerStore, snapshot: Snapshot, block: Head) -> dict[str, Any]:
-    """The chain of policies of a file as of a block: absent where there is none."""
+def links_to(store: LedgerStore, snapshot: Snapshot, block: Head) -> list[dict[str, Any]]:
+    """The links between policies (`verifier.policies`) of a file as of a block."""
     tree, links = store.tree(block.size), snapshot.links(block.height)
     for link in links:
         size = parse_checkpoint(parse_note(link["checkpoint"].encode()).text).size
         link["path"] = [digest.hex() for digest in tree.consistency(size, block.size)]
-    return {"policies": links} if links else {}
+    return links
 
 
 def complete(store: LedgerStore, document: dict[str, Any]) -> bool:
     """Put the cosignatures that there are by now under the checkpoint of a file of evidence, and
-    the chain of policies that they rest on; whether they make it final.
+    the links that they rest on; whether they make it final.
 
     Raises `Conflict` "final-without-policy" if nobody is to cosign it.
     """
@@ -125,10 +125,8 @@ def complete(store: LedgerStore, document: dict[str, Any]) -> bool:
             raise Usage("genesis-missing")
         if state.policy is None:
             raise Conflict("final-without-policy")
-        document |= {
-            "checkpoint": snapshot.note(block).decode(),
-            **linked(store, snapshot, block),
-        }
+        document["checkpoint"] = snapshot.note(block).decode()
+        document["policies"]["links"] = links_to(store, snapshot, block)
         return snapshot.has_quorum(block.height)
 
 
@@ -208,7 +206,6 @@ class Proving:
         last = self.head.size - 1
         return {
             "checkpoint": self._snapshot.note(self.head).decode(),
-            **linked(self._store, self._snapshot, self.head),
             "genesis": self._entry(0),
             "seal": self._entry(last),
             "rules": self.covering(classes.line("rules", []), index).as_json(),
@@ -223,23 +220,34 @@ class Proving:
                 if self.state.closed_until
                 else None
             ),
+            "policies": self._policies(),
+        }
+
+    def _policies(self) -> dict[str, Any]:
+        line, governed = self.state.classes.line("policy", []), self.state.policies
+        free = None if governed else self.register.free(line, 0, FOREVER).as_json()
+        return {
+            "governed": [
+                {
+                    "document": version.document.document.decode(),
+                    "held": self.register.held(line, version.start).as_json(),
+                }
+                for version in governed
+            ],
+            "free": free,
+            "links": links_to(self._store, self._snapshot, self.head),
         }
 
     def link(self) -> dict[str, Any]:
-        """The link of the chain of policies (`verifier.policies`) at this block, without its
-        note."""
-        policy, last = self.state.policy, self.head.size - 1
-        operator = self.state.genesis.operator
+        """The link between policies (`verifier.policies`) at this block, without its note."""
+        last, operator = self.head.size - 1, self.state.genesis.operator
         key = self.state.participants[operator].key_at(last)
-        if policy is None or key is None:
+        if key is None:
             raise Fault("span-not-there", key=operator)
         line = self.state.classes.line
         return {
             "seal": self._entry(last),
-            "policy": {
-                "document": policy.document.decode(),
-                "held": self.covering(line("policy", []), last).as_json(),
-            },
+            "policy": self.covering(line("policy", []), last).as_json(),
             "operator": {
                 "key": key.public.as_json(),
                 "key_held": self.covering(line("key", [operator]), last).as_json(),

@@ -196,11 +196,8 @@ def links_in(data: bytes, policy: Policy, stored: Stored) -> list[dict[str, Any]
     for failed in (one.error for one in report.checks if one.error is not None):
         raise failed
     value = parse_file(data)
-    links = list(value.get("policies", []))
-    if not links:
-        return []
     anchors = read_anchors(value)
-    for link in anchors["policies"]:
+    for link in anchors["policies"].links:
         shown = parse_checkpoint(link.checkpoint.text)
         if shown.size > stored.log.size or not stored.log.begins_with(shown.size, shown.root):
             raise VerificationError("link-order", size=shown.size)
@@ -208,6 +205,7 @@ def links_in(data: bytes, policy: Policy, stored: Stored) -> list[dict[str, Any]
     head, document = parse_checkpoint(anchors["checkpoint"].text), anchors["classes"].data
     whole = replace(policy, groups={"nobody": Group(0, ())}, quorum="nobody")
     follow(whole, anchors["policies"], head, anchors["genesis"].statement, document)
+    links: list[dict[str, Any]] = value["policies"]["links"]
     return links
 
 

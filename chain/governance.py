@@ -260,12 +260,16 @@ def _supersede(
 def _policy(draft: Draft, given: Mapping[str, Any]) -> None:
     state = draft.state
     new = WitnessPolicy(given["document"].encode())
-    if state.policy is None:
-        draft.claim("policy", [], draft.next_index, FOREVER, new.holder)
+    kept, start = state.policies, draft.next_index
+    if not kept:
+        draft.claim("policy", [], start, FOREVER, new.holder)
     else:
-        _consumes(given, state.policy.holder)
-        draft.succeed("policy", state.policy_since, state.policy.holder, new.holder)
-    draft.state = replace(state, policy=new, policy_since=draft.next_index)
+        old = kept[-1]
+        _consumes(given, old.document.holder)
+        draft.succeed("policy", old.start, old.document.holder, new.holder)
+        # One that is replaced by its own proposal, before it was in force, never was.
+        kept = kept[:-1] if old.start == start else (*kept[:-1], replace(old, end=start))
+    draft.state = replace(state, policies=(*kept, InForce(start, FOREVER, new)))
 
 
 def _rules(draft: Draft, given: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from keys.pseudonyms import Epoch
 RULES_VERSION = 3
 """The newest version of the rules (`chain.rules`); all from 1 to this one are known."""
 
-Document = TypeVar("Document", Methodology, Scenario)
+Document = TypeVar("Document", Methodology, Scenario, WitnessPolicy)
 
 FUTURE_DAYS_MAX = 1
 """A claim may lie at most this many days after the rules' clock, which an idle ledger's may lag."""
@@ -61,7 +61,8 @@ class Genesis:
 
 @dataclass(frozen=True)
 class InForce(Generic[Document]):
-    """A version of a document, in force on the days ``[start, end)``."""
+    """A version of a document, in force on the days ``[start, end)``; of a witness policy, at the
+    log indices."""
 
     start: int
     end: int
@@ -87,11 +88,11 @@ class State:
     """How many governors must approve a proposal."""
     rules: int
     """The version of the rules that judges the next statement."""
-    policy: WitnessPolicy | None = None
     classes_since: int = 0
     rules_since: int = 0
-    policy_since: int = 0
-    """The log indices from which classes, rules and policy are in force."""
+    """The log indices from which classes and rules are in force."""
+    policies: tuple[InForce[WitnessPolicy], ...] = ()
+    """The witness policies, one after the other without a gap; the last has no end."""
     participants: Mapping[str, Participant] = field(default_factory=dict)
     methodologies: Mapping[str, tuple[InForce[Methodology], ...]] = field(default_factory=dict)
     scenarios: Mapping[str, tuple[InForce[Scenario], ...]] = field(default_factory=dict)
@@ -108,6 +109,15 @@ class State:
     """The rules' clock: the time of the last seal."""
     previous: bytes = bytes(32)
     """The id of the last seal's statement."""
+
+    @property
+    def policy(self) -> WitnessPolicy | None:
+        """The witness policy in force."""
+        return self.policies[-1].document if self.policies else None
+
+    def policy_at(self, index: int) -> WitnessPolicy | None:
+        """The witness policy in force at a log index."""
+        return _on(self.policies, index)
 
     @property
     def calendar(self) -> Calendar:

@@ -897,6 +897,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "A quorum of {quorum} of {count} ordinary witnesses cannot be: it is 0 to all of them.",
         "普通见证方 {count} 个，法定数不能是 {quorum}：须为 0 至总数。",
     ),
+    "policy-cosigners": (
+        "The witness policy names {count} cosigners; at most {most} fit under a checkpoint.",
+        "见证策略列有 {count} 个共签方；一个检查点下最多容纳 {most} 个。",
+    ),
     "policy-cosigner-twice": (
         "The witness policy names the cosigner {name}, or its key, twice.",
         "见证策略中会签方 {name} 或其密钥重复出现。",
@@ -1184,8 +1188,13 @@ TEXTS: dict[str, tuple[str, str]] = {
         "文件格式唯一且正确。",
     ),
     "check-policies": (
-        "The policy in hand leads, by {count} links, to the one in use at this checkpoint.",
-        "手中的策略经 {count} 个链接通向此检查点所用的策略。",
+        "From the policy in hand, {count} links were followed, each final under those before it.",
+        "自手中的策略起，沿 {count} 个链接前行，每个链接均在其之前的策略下成为最终。",
+    ),
+    "check-governed": (
+        "The witness policies that governance has put in force are all here, without a gap: "
+        "{count}.",
+        "治理机构生效过的见证策略全部在此，前后相接，共 {count} 个。",
     ),
     "check-checkpoint": (
         "The log {origin} has signed this checkpoint, of {size} entries; the policy trusts its "
@@ -1633,9 +1642,22 @@ TEXTS: dict[str, tuple[str, str]] = {
         "No log of the policy has signed the checkpoint of {origin}.",
         "策略中没有任何日志签署过 {origin} 的检查点。",
     ),
-    "link-not-final": (
-        "The link at {size} entries is not final under the policy before it.",
-        "规模为 {size} 条的链接未在其前一策略下成为最终。",
+    "link-policy": (
+        "The link at {size} entries shows none of the witness policies that were in force.",
+        "规模为 {size} 条的链接所示并非任何生效过的见证策略。",
+    ),
+    "policies-gap": (
+        "The witness policies do not follow each other without a gap, at entry {index}.",
+        "见证策略在第 {index} 条处未能前后相接。",
+    ),
+    "policies-many": (
+        "The file has more than {most} entries under {field}.",
+        "文件中 {field} 的条目超过 {most} 项。",
+    ),
+    "policy-later": (
+        "A later witness policy is in force at this checkpoint, and nothing in the file leads to "
+        "it from the policy in hand.",
+        "此检查点处已有更新的见证策略生效，而文件中没有任何内容由手中的策略通向它。",
     ),
     "link-order": (
         "The link at {size} entries does not stand in the order of the log, up to this checkpoint.",

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import cbor2
 import independent_forms as forms
-from independent_checker import LINKED, Bundle, consistent, verdict
+from independent_checker import Bundle, verdict
 from independent_forms import FOREVER, H, holder, need, obj, u, unbase64, unhex, whole
 from independent_lots import held_together, lot_leaf, lot_node, multiproof, number, top
-from independent_notes import Note, Policy, key_bytes, participants_key, read_vkey
+from independent_notes import Note, Policy, consistent, key_bytes, participants_key, read_vkey
 
 FIELDS = (
-    "format:s checkpoint:s genesis:d seal:d rules:d classes:d books:d issuance:d certification:d"
-    " authority:d verifier:d issued:d certified:d block:d policy:o scenarios:l methodologies:l"
-    " lots:s units:d holding:d held:d delegation:t sample:d"
+    "format:s checkpoint:s genesis:d seal:d rules:d classes:d books:d policies:d issuance:d"
+    " certification:d authority:d verifier:d issued:d certified:d block:d scenarios:l"
+    " methodologies:l lots:s units:d holding:d held:d delegation:t sample:d"
 )
 SAMPLE = "draws:i platform:l submissions:l log:s lots:l claims:s"
 CERTIFICATION = (
@@ -72,7 +72,7 @@ def offsets(seed, total, draws):
 class Certificate(Bundle):
     def __init__(self, data, policy):
         need(len(data) <= 16_777_216)
-        self.given = given = obj(forms.read_json(data, 16_777_216, 8), FIELDS, LINKED)
+        self.given = given = obj(forms.read_json(data, 16_777_216, 9), FIELDS)
         need(given["format"] == "tally-certificate/1")
         need(given["delegation"] is None or unhex(given["delegation"]))
         self.sample = obj(given["sample"], SAMPLE)
@@ -219,8 +219,9 @@ class Certificate(Bundle):
 
     def seed(self):
         lines = []
-        if self.given["policy"] is not None:
-            document = self.document("policy", [], self.index)
+        for held, document in self.governed:
+            if not held["start"] <= self.index < held["end"]:
+                continue
             given = obj(forms.read_json(document), "format:i auditors:d", "witnesses:d")
             for group in (given["auditors"], given.get("witnesses", {"keys": []})):
                 for vkey in group["keys"]:

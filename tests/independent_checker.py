@@ -18,7 +18,9 @@ from independent_notes import (
     Note,
     Policy,
     check_signature,
+    consistent,
     governed,
+    included,
     key_bytes,
     log_vkey,
     participants_key,
@@ -26,8 +28,7 @@ from independent_notes import (
 
 ZERO = bytes(32)
 HELD = "line:s start:n end:n holder:h path:l before:o after:o"
-COMMON = "format:s kind:s checkpoint:s genesis:d seal:d rules:d classes:d books:o"
-LINKED = "policies:l"
+COMMON = "format:s kind:s checkpoint:s genesis:d seal:d rules:d classes:d books:o policies:d"
 KINDS = {
     "reduction": f"{COMMON} submission:d signer:d reduction:d scenario:d methodology:d claims:l"
     " activity:t",
@@ -171,50 +172,12 @@ class Register:  # §12, §13: proofs under one root
             need(self.root == ZERO)
 
 
-def included(leaf, index, size, path, root):  # §18
-    need(whole(index) and whole(size) and index < size)
-    f, s, r = index, size - 1, leaf
-    for p in map(unhex, path):
-        need(s)
-        if f & 1 or f == s:
-            r = H(b"\1", p, r)
-            while not f & 1 and f:
-                f, s = f >> 1, s >> 1
-        else:
-            r = H(b"\1", r, p)
-        f, s = f >> 1, s >> 1
-    need(s == 0 and r == root)
-
-
-def consistent(size, root, new_size, new_root, path):  # RFC 9162, section 2.1.4.2
-    if size == new_size:
-        need(not path and root == new_root)
-        return
-    path = [root, *path] if size & (size - 1) == 0 else list(path)
-    need(path)
-    f, s = size - 1, new_size - 1
-    while f & 1:
-        f, s = f >> 1, s >> 1
-    old = new = path.pop(0)
-    for c in path:
-        need(s)
-        if f & 1 or f == s:
-            old, new = H(b"\1", c, old), H(b"\1", c, new)
-            while f and not f & 1:
-                f, s = f >> 1, s >> 1
-        else:
-            new = H(b"\1", new, c)
-        f, s = f >> 1, s >> 1
-    need((old, new, s) == (root, new_root, 0))
-
-
 class Link:  # §41
     def __init__(self, given):
         obj(given, "checkpoint:s seal:d policy:d operator:d path:l")
         self.path = list(map(unhex, given["path"]))
         self.note = Note(given["checkpoint"].encode())
         self.seal, self.policy = obj(given["seal"], "index:i data:s path:l"), given["policy"]
-        obj(self.policy, "document:s held:d")
         self.held = obj(given["operator"], "key:d key_held:d")["key_held"]
         self.key = participants_key(given["operator"]["key"])
         self.statement = Statement(unbase64(self.seal["data"]))
@@ -233,8 +196,8 @@ class Link:  # §41
 
 class Bundle:  # §20
     def __init__(self, data, policy):
-        self.given = given = forms.read_json(data, 16_777_216, 8)
-        need(given["format"] == "tally-bundle/1" and obj(given, KINDS[given["kind"]], LINKED))
+        self.given = given = forms.read_json(data, 16_777_216, 9)
+        need(given["format"] == "tally-bundle/1" and obj(given, KINDS[given["kind"]]))
         index = self.anchor(policy)
         if given["kind"] != "free":
             submission, index = self.logged("submission")
@@ -250,8 +213,13 @@ class Bundle:  # §20
         given = self.given
         note = Note(given["checkpoint"].encode())
         origin, self.size, self.root = note.checkpoint()
-        links = [Link(link) for link in given.get("policies", [])]
-        self.policies = [policy, *(self.follow(origin, policy, links) if links else [])]
+        shown = obj(given["policies"], "governed:l free:o links:l")
+        need(max(len(shown["governed"]), len(shown["links"])) <= 1_024)
+        links = [Link(link) for link in shown["links"]]
+        self.governed = [(one["held"], one["document"].encode()) for one in shown["governed"]]
+        self.policies, self.is_last = [policy], True
+        if policy.quorum != "none":
+            self.follow(origin, links)
         self.policy = policy = self.policies[-1]
         log = next(key for key in policy.logs if key[0] == origin and note.signed_by(key))
         self.cosigned = policy.cosigners(note)
@@ -269,36 +237,57 @@ class Bundle:  # §20
         self.ledger, self.classes, self.days = genesis.id, forms.Classes(document, offset), []
         self.register = Register(unhex(seal.body["register"]), self.classes)
         self.document("classes", [], index)
+        self.all_governed()
         return index
 
-    def follow(self, origin, policy, links):  # §41
-        """The policies that the links lead to from the one in hand."""
-        genesis, found, last = Statement(unbase64(self.given["genesis"]["data"])), [], 0
+    def follow(self, origin, links):  # §41
+        """From the policy in hand to those that the links lead to."""
+        genesis, last = Statement(unbase64(self.given["genesis"]["data"])), 0
+        stages, places = [], {}
         classes = forms.Classes(self.given["classes"]["document"].encode(), 0)
-        for link in links if policy.quorum != "none" else []:
+        for held, document in self.governed:
+            policy = governed(document)
+            if not stages or stages[-1].asks() != policy.asks():
+                stages.append(policy)
+            places[held["start"]] = len(stages) - 1, holder("policy", document)
+        own = self.policies[0].asks()
+        at = next((n for n, stage in enumerate(stages) if stage.asks() == own), None)
+        for link in links:
             of, size, root = link.note.checkpoint()
-            if not policy.reached(policy.cosigners(link.note)):
-                need(not found)
+            to, by = places[link.policy["start"]]
+            between = [] if at is None else stages[at + 1 : to + 1]
+            asked = [self.policies[-1], *between[:-1]]
+            is_near = at is None or at <= to <= at + 9
+            if not is_near or not all(p.witnessed(link.note) for p in asked):
                 continue
             need(of == origin and last < size <= self.size)
             consistent(size, root, self.size, self.root, link.path)
             last, log = size, log_vkey(origin, link.key)
             need(link.note.signed_by(log))
             register = Register(link.root(size, root, genesis), classes)
-            document = link.policy["document"].encode()
-            for held, name, parts, by in (
-                (link.policy["held"], "policy", [], holder("policy", document)),
+            for held, name, parts, holds in (
+                (link.policy, "policy", [], by),
                 (link.held, "key", [genesis.issuer], holder("key", key_bytes(link.key))),
             ):
-                register.held(held, classes.line(name, parts), by)
+                register.held(held, classes.line(name, parts), holds)
                 need(held["start"] < size <= held["end"])
-            shown = governed(document, log)
-            if size == self.size:
-                shown.witnesses, shown.groups = policy.witnesses, policy.groups
-                shown.quorum = policy.quorum
-            policy = shown
-            found.append(shown)
-        return found
+            self.policies += [p.of(log) for p in between or [self.policies[-1]]]
+            at = to if at is not None else None
+        self.is_last = at in (None, len(stages) - 1)
+
+    def all_governed(self):  # §41
+        line, free, end = self.classes.line("policy", []), self.given["policies"]["free"], 0
+        if free is not None:
+            need(not self.governed and unhex(free["line"], 24) == line)
+            need((free["start"], free["end"]) == (0, FOREVER))
+            self.register.free(free)
+            end = FOREVER
+        for held, document in self.governed:
+            governed(document)
+            self.register.held(held, line, holder("policy", document))
+            need(held["start"] == end if end else held["before"] is None)
+            end = held["end"]
+        need(end == FOREVER)
 
     def in_force(self, index):
         """The rules at an index, and the books."""
@@ -388,7 +377,7 @@ def verdict(read, data, policy):
         bundle = read(data, policy)
     except Exception:  # whatever went wrong, the bundle did not show what it should
         return "invalid"
-    if not bundle.policy.reached(bundle.cosigned):
+    if not (bundle.is_last and bundle.policy.reached(bundle.cosigned)):
         return "unwitnessed"
     return "valid" if all(bundle.days) and max(bundle.days) < bundle.until else "provisional"
 

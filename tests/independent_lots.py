@@ -11,13 +11,13 @@ from pathlib import Path
 
 import cbor2
 import independent_forms as forms
-from independent_checker import LINKED, ZERO, Bundle, bit, cut, shared, verdict
+from independent_checker import ZERO, Bundle, bit, cut, shared, verdict
 from independent_forms import FOREVER, H, holder, need, obj, u, unbase64, unhex
 from independent_notes import Policy
 
 FIELDS = (
-    "format:s checkpoint:s genesis:d seal:d rules:d classes:d books:o lot:d scenario:d"
-    " methodology:d signers:l submissions:l seats:l claims:s"
+    "format:s checkpoint:s genesis:d seal:d rules:d classes:d books:o policies:d lot:d"
+    " scenario:d methodology:d signers:l submissions:l seats:l claims:s"
 )
 
 
@@ -121,7 +121,7 @@ def tree_root(leaves):  # §18
 
 class LotFile(Bundle):  # §32
     def __init__(self, data, policy):
-        self.given = given = obj(forms.read_json(data, 268_435_456, 8), FIELDS, LINKED)
+        self.given = given = obj(forms.read_json(data, 268_435_456, 9), FIELDS)
         need(given["format"] == "tally-lot/1" and all(type(s) is int for s in given["seats"]))
         self.in_force(self.anchor(policy))
         lot = obj(given["lot"], "record:d held:d")

@@ -1,8 +1,9 @@
-"""Keys, notes and trust policies, read from docs/spec.md alone.
+"""Keys, notes, trees of a log and trust policies, read from docs/spec.md alone.
 
 The checker is in independent_checker.py; § is a section of the specification.
 """
 
+import copy
 import re
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from independent_forms import FOREVER, H, full, need, obj, read_json, u, unbase64, unhex
+from independent_forms import FOREVER, H, full, need, obj, read_json, u, unbase64, unhex, whole
 
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493  # §5, ed25519
 Y8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
@@ -123,6 +124,43 @@ def read_vkey(text, cosigner):
     return name, unhex(key_id, 4), material[0], sound_key(alg, material[1:])
 
 
+def included(leaf, index, size, path, root):  # §18
+    need(whole(index) and whole(size) and index < size)
+    f, s, r = index, size - 1, leaf
+    for p in map(unhex, path):
+        need(s)
+        if f & 1 or f == s:
+            r = H(b"\1", p, r)
+            while not f & 1 and f:
+                f, s = f >> 1, s >> 1
+        else:
+            r = H(b"\1", r, p)
+        f, s = f >> 1, s >> 1
+    need(s == 0 and r == root)
+
+
+def consistent(size, root, new_size, new_root, path):  # RFC 9162, section 2.1.4.2
+    if size == new_size:
+        need(not path and root == new_root)
+        return
+    path = [root, *path] if size & (size - 1) == 0 else list(path)
+    need(path)
+    f, s = size - 1, new_size - 1
+    while f & 1:
+        f, s = f >> 1, s >> 1
+    old = new = path.pop(0)
+    for c in path:
+        need(s)
+        if f & 1 or f == s:
+            old, new = H(b"\1", c, old), H(b"\1", c, new)
+            while f and not f & 1:
+                f, s = f >> 1, s >> 1
+        else:
+            new = H(b"\1", new, c)
+        f, s = f >> 1, s >> 1
+    need((old, new, s) == (root, new_root, 0))
+
+
 class Policy:  # §19
     def __init__(self, data):
         self.logs, self.witnesses, self.groups, self.quorum = [], {}, {}, None
@@ -164,6 +202,22 @@ class Policy:  # §19
                 reached.add(name)
         return self.quorum in reached
 
+    def witnessed(self, note):
+        return self.reached(self.cosigners(note))
+
+    def asks(self):  # §41
+        """The quorum, whatever its parts are called."""
+        of = {name: H(repr(key).encode()) for name, key in self.witnesses.items()}
+        for name, (least, members) in self.groups.items():
+            of[name] = H(repr((least, sorted(of[member] for member in members))).encode())
+        return of.get(self.quorum)
+
+    def of(self, log):
+        """The same cosigners, for a log by this key."""
+        policy = copy.copy(self)
+        policy.logs = [log]
+        return policy
+
     def cosigners(self, note):
         return [name for name, key in self.witnesses.items() if note.signed_by(key)]
 
@@ -173,14 +227,15 @@ def log_vkey(origin, key):
     return origin, H(origin.encode(), b"\n", b"\1", key[1])[:4], 1, key
 
 
-def governed(document, log):  # §8
-    """The trust policy of a log by a witness policy."""
+def governed(document):  # §8
+    """A witness policy as a trust policy without a log."""
     given = obj(read_json(document), "format:i auditors:d", "witnesses:d")
     auditors = obj(given["auditors"], "keys:l quorum:i faults:i")
     witnesses = obj(given.get("witnesses", {"keys": [], "quorum": 0}), "keys:l quorum:i")
     n, q, f = len(auditors["keys"]), auditors["quorum"], auditors["faults"]
     need(given["format"] == 1 and f >= 0 and q <= n and 2 * q > n + f)
     need(0 <= witnesses["quorum"] <= len(witnesses["keys"]))
+    need(n + len(witnesses["keys"]) <= 32)
     lines, quorum = [], "auditors"
     for group, of in (("auditors", auditors), ("witnesses", witnesses)):
         names = [vkey.split("+")[0] for vkey in of["keys"]]
@@ -191,6 +246,4 @@ def governed(document, log):  # §8
             lines.append(f"group {group} {of['quorum']} {' '.join(names)}")
     if witnesses["quorum"]:
         lines, quorum = [*lines, "group both all auditors witnesses"], "both"
-    policy = Policy("\n".join([*lines, f"quorum {quorum}"]).encode())
-    policy.logs = [log]
-    return policy
+    return Policy("\n".join([*lines, f"quorum {quorum}"]).encode())

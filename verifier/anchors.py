@@ -5,7 +5,7 @@ the register, and the register for everything that is in force and for every spa
 """
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
@@ -24,8 +24,8 @@ from keys.notes import Note, parse_checkpoint
 from keys.participants import Role, key_holder, role_holder
 from keys.statements import Statement
 from keys.strict import dump_date, parse_hex
-from verifier.bundles import Document, Link, Logged, Signer
-from verifier.policies import follow
+from verifier.bundles import Document, Logged, Policies, Signer
+from verifier.policies import Followed, check_governed, follow
 from verifier.policy import NONE, Policy, Signed
 from verifier.reports import UNWITNESSED, Report, demand, step
 
@@ -54,7 +54,7 @@ class Anchored(Protocol):
     @property
     def books(self) -> Held | None: ...
     @property
-    def policies(self) -> tuple[Link, ...]: ...
+    def policies(self) -> Policies: ...
 
 
 class Anchor:
@@ -69,9 +69,8 @@ class Anchor:
 
     def __init__(self, file: Anchored, policy: Policy, report: Report) -> None:
         self.anchored = file
-        self.policy = policy
         self.own = policy
-        self.followed: Sequence[Policy] = ()
+        self.followed = Followed([policy])
         self.report = report
         self.facts = report.facts
 
@@ -80,7 +79,7 @@ class Anchor:
 
         index: the log index at which what is in force matters; the last, if it is None.
         """
-        if self.anchored.policies and self.own.quorum != NONE:
+        if self.own.quorum != NONE:
             self._policies()
         self._checkpoint()
         if hand.newer is not None:
@@ -88,6 +87,12 @@ class Anchor:
         self._genesis()
         self._seal()
         self._in_force(self.last if index is None else index)
+        self._governed()
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that judges the file: the reader's, or the one that the links have led to."""
+        return self.followed.policy
 
     def check_witnessed(self, verdict: str) -> None:
         """The last check: whether the quorum has cosigned, and so what the verdict is."""
@@ -95,9 +100,10 @@ class Anchor:
             details["names"] = ", ".join(self.signed.cosigned_by) or "–"
             details["quorum"] = self.policy.quorum
             self.facts["cosigned_by"] = list(self.signed.cosigned_by)
-            if not self.signed.is_witnessed:
+            if not (self.signed.is_witnessed and self.followed.is_last):
                 self.report.verdict = UNWITNESSED
-                raise VerificationError("checkpoint-unwitnessed")
+            demand(self.followed.is_last, "policy-later")
+            demand(self.signed.is_witnessed, "checkpoint-unwitnessed")
         self.report.verdict = verdict
 
     def _step(self, code: str) -> AbstractContextManager[dict[str, object]]:
@@ -112,8 +118,7 @@ class Anchor:
             head = parse_checkpoint(file.checkpoint.text)
             genesis, registry = file.genesis.statement, file.classes.data
             self.followed = follow(self.own, file.policies, head, genesis, registry)
-            details["count"] = len(self.followed)
-            self.policy = self.followed[-1] if self.followed else self.own
+            details["count"] = self.followed.count
 
     def _checkpoint(self) -> None:
         with self._step("checkpoint") as details:
@@ -217,6 +222,12 @@ class Anchor:
             self._held(held, self.classes.line("rules", []), rules_holder(version))
             self._covers(held, index, "rules")
             details["version"] = version
+
+    def _governed(self) -> None:
+        """These are all witness policies that governance ever put in force."""
+        with self._step("governed") as details:
+            details["count"] = len(self.anchored.policies.governed)
+            check_governed(self.anchored.policies, self.root, self.classes)
 
     def _closed(self, details: dict[str, object]) -> int:
         """The day before which the books are closed."""

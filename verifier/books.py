@@ -43,10 +43,9 @@ from keys.strict import DAY_MAX, FieldTypes, dump_date, fields, parse_base64, pa
 from verifier.anchors import InHand, days_of
 from verifier.bundles import (
     ANCHORS,
-    LINKED,
     Document,
-    Link,
     Logged,
+    Policies,
     read_anchors,
     read_document,
     read_signer,
@@ -130,7 +129,7 @@ class Book:
     rules: Held
     classes: Document
     books: Held | None
-    policies: tuple[Link, ...]
+    policies: Policies
     platform: str
     subjects: Sequence[str]
     days: tuple[int, int]
@@ -141,7 +140,7 @@ class Book:
 
 def read(value: dict[str, Any]) -> Book:
     """Read a book; raises `Malformed`."""
-    given = fields(value, "book", _FIELDS, LINKED)
+    given = fields(value, "book", _FIELDS)
     subjects = given["subjects"]
     if not is_slug(given["platform"]):
         raise Malformed("field-type", where="book", field="platform", expected="a name")

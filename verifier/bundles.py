@@ -13,7 +13,7 @@ inclusion path (RFC 9162, section 2.1.3) under the checkpoint.  Proofs of spans 
     rules       held: the version of the rules in force, at the submission if there is one
     classes     {"document", "held"}: the registry of classes in force at the end of the log
     books       held: the days that are closed; null if none is
-    policies    [link, …], optional: the chain of policies (`verifier.policies`)
+    policies    {"governed", "free", "links"}: the witness policies (`verifier.policies`)
 
 and for a *reduction*, and without ``reduction``, ``scenario``, ``methodology``, ``claims`` and
 ``activity`` for a *span*::
@@ -43,9 +43,12 @@ from keys.suites import PublicKey
 
 FORMAT = "tally-bundle/1"
 BUNDLE_BYTES_MAX = 16_777_216
-BUNDLE_DEPTH_MAX = 8
+BUNDLE_DEPTH_MAX = 9
 FILE_BYTES_MAX = 268_435_456
 """Of a file of a lot, or of a book, which hold many reductions."""
+
+POLICIES_MAX = 1_024
+"""Of witness policies that a file shows, and of links between them."""
 
 ANCHORS: FieldTypes = {
     "format": str,
@@ -55,10 +58,9 @@ ANCHORS: FieldTypes = {
     "rules": dict,
     "classes": dict,
     "books": (dict, type(None)),
+    "policies": dict,
 }
 """What every file of evidence has: from the checkpoint to the register."""
-LINKED: FieldTypes = {"policies": list}
-"""What it may have."""
 _COMMON: FieldTypes = {**ANCHORS, "kind": str}
 _SUBMITTED: FieldTypes = {"submission": dict, "signer": dict}
 _KINDS: dict[str, FieldTypes] = {
@@ -108,11 +110,21 @@ class Link:
 
     checkpoint: Note
     seal: Logged
-    policy: Document
+    policy: Held
     key: PublicKey
     key_held: Held
     path: tuple[bytes, ...]
     """The consistency path to the file's checkpoint."""
+
+
+@dataclass(frozen=True)
+class Policies:
+    """What governance has decided about cosigners, and how one policy leads to the next; see
+    `verifier.policies`."""
+
+    governed: tuple[Document, ...]
+    free: Free | None
+    links: tuple[Link, ...]
 
 
 @dataclass(frozen=True)
@@ -135,7 +147,7 @@ class Bundle:
     rules: Held
     classes: Document
     books: Held | None
-    policies: tuple[Link, ...] = ()
+    policies: Policies
     submission: Logged | None = None
     signer: Signer | None = None
     reduction: Placed | None = None
@@ -163,7 +175,7 @@ def read_bundle(value: dict[str, Any]) -> Bundle:
     kind = value.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
         raise Malformed("format-unknown", where="bundle", format=str(kind)[:40])
-    given = fields(value, "bundle", _KINDS[kind], LINKED)
+    given = fields(value, "bundle", _KINDS[kind])
     common: dict[str, Any] = {"kind": kind, **read_anchors(given)}
     if kind == "free":
         return Bundle(**common, free=Free.from_json(given["free"]))
@@ -202,21 +214,34 @@ def read_anchors(given: dict[str, Any]) -> dict[str, Any]:
         "rules": Held.from_json(given["rules"]),
         "classes": read_document(given["classes"], "classes"),
         "books": None if books is None else Held.from_json(books),
-        "policies": tuple(map(_read_link, given.get("policies", ()))),
+        "policies": _read_policies(given["policies"]),
     }
+
+
+def _read_policies(value: object) -> Policies:
+    given = fields(value, "policies", {"governed": list, "free": (dict, type(None)), "links": list})
+    free = given["free"]
+    for name in ("governed", "links"):
+        if len(given[name]) > POLICIES_MAX:
+            raise Malformed("policies-many", field=name, most=POLICIES_MAX)
+    return Policies(
+        tuple(read_document(one, "governed") for one in given["governed"]),
+        None if free is None else Free.from_json(free),
+        tuple(map(_read_link, given["links"])),
+    )
 
 
 def _read_link(value: object) -> Link:
     given = fields(
         value,
-        "policies",
+        "links",
         {"checkpoint": str, "seal": dict, "policy": dict, "operator": dict, "path": list},
     )
     operator = fields(given["operator"], "operator", {"key": dict, "key_held": dict})
     return Link(
         parse_note(given["checkpoint"].encode()),
         read_logged(given["seal"], "seal"),
-        read_document(given["policy"], "policy"),
+        Held.from_json(given["policy"]),
         PublicKey.from_json(operator["key"]),
         Held.from_json(operator["key_held"]),
         read_path(given["path"]),

@@ -284,16 +284,15 @@ class Checker(ExcerptChecker):
         mine: the nonce that the reader gave.
         """
         note, nonce = self.file.block.checkpoint, self.file.holding.nonce
-        keys = cosigners(note, self._governed())
+        keys = cosigners(note, self._policy_at(self.file.issuance.index))
         # The policy in use then may be any of those that were followed.
         named = [
             [name for name, key in policy.witnesses.items() if key in keys]
-            for policy in (self.own, *self.followed)
+            for policy in self.followed.policies
         ]
         names = max(named, key=len)
         is_witnessed = self.own.quorum != NONE and any(
-            policy.is_reached(of)
-            for policy, of in zip((self.own, *self.followed), named, strict=True)
+            policy.is_reached(of) for policy, of in zip(self.followed.policies, named, strict=True)
         )
         self.is_open = is_witnessed or mine is not None
         with self._step("seed" if self.is_open else "unseeded") as details:
@@ -302,15 +301,12 @@ class Checker(ExcerptChecker):
             details.update({"names": ", ".join(names) or "–", "nonce": nonce.hex() or "–"})
             self.facts["sample"] = {"seed": self.seed.hex(), "cosigned_by": names}
 
-    def _governed(self) -> WitnessPolicy | None:
-        """The witness policy at the issuance, if it is shown."""
-        document = self.file.policy
-        if document is None:
-            return None
-        governed = WitnessPolicy(document.data)
-        self._held(document.held, self.classes.line("policy", []), governed.holder)
-        self._covers(document.held, self.file.issuance.index, "policy")
-        return governed
+    def _policy_at(self, index: int) -> WitnessPolicy | None:
+        """The witness policy in force at a log index, if there was one."""
+        for document in self.file.policies.governed:
+            if document.held.span.start <= index < document.held.span.end:
+                return WitnessPolicy(document.data)
+        return None
 
     def _sample(self) -> None:
         """Each draw falls on a reduction that is shown, recorded, and holds its claims alone."""

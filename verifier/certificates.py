@@ -7,8 +7,8 @@ a sample of their reductions, drawn by grams (`verifier.sampling`), each of them
 lot, and holding its claims alone.
 
 A JSON document like a bundle (`verifier.bundles`), of which it has ``checkpoint``, ``genesis``,
-``seal``, ``rules`` (at the issuance), ``classes``, ``books``, and the forms *logged*, *document*,
-*signer* and *held*.  The other fields::
+``seal``, ``rules`` (at the issuance), ``classes``, ``books``, ``policies``, and the forms *logged*,
+*document*, *signer* and *held*.  The other fields::
 
     format         "tally-certificate/1"
     issuance       logged
@@ -17,7 +17,6 @@ A JSON document like a bundle (`verifier.bundles`), of which it has ``checkpoint
     block          {"checkpoint", "seal", "previous", "consistency"}: the checkpoint that ends the
                    issuance's block, with its cosignatures; its seal, and the one before, both
                    logged; the consistency path from it to ``checkpoint``
-    policy         document: the witness policy at the issuance; null if there is none
     scenarios      [document, …]: the scenario's definitions
     methodologies  [document, …]: the versions of its methodologies
     certification  logged
@@ -55,10 +54,9 @@ from keys.notes import Note, parse_note
 from keys.strict import FieldTypes, fields, parse_base64, parse_hex
 from verifier.bundles import (
     ANCHORS,
-    LINKED,
     Document,
-    Link,
     Logged,
+    Policies,
     Signer,
     read_anchors,
     read_document,
@@ -78,7 +76,6 @@ FIELDS: FieldTypes = {
     "authority": dict,
     "issued": dict,
     "block": dict,
-    "policy": (dict, type(None)),
     "scenarios": list,
     "methodologies": list,
     "certification": dict,
@@ -136,12 +133,11 @@ class Certificate:
     rules: Held
     classes: Document
     books: Held | None
-    policies: tuple[Link, ...]
+    policies: Policies
     issuance: Logged
     authority: Signer
     issued: Held
     block: Block
-    policy: Document | None
     scenarios: Sequence[Document]
     methodologies: Sequence[Document]
     certification: Logged
@@ -157,15 +153,14 @@ class Certificate:
 
 def read(value: dict[str, Any]) -> Certificate:
     """Read a certificate; raises `Malformed`."""
-    given = fields(value, "certificate", FIELDS, LINKED)
-    policy, delegation = given["policy"], given["delegation"]
+    given = fields(value, "certificate", FIELDS)
+    delegation = given["delegation"]
     return Certificate(
         **read_anchors(given),
         issuance=read_logged(given["issuance"], "issuance"),
         authority=read_signer(given["authority"]),
         issued=Held.from_json(given["issued"]),
         block=_read_block(given["block"]),
-        policy=None if policy is None else read_document(policy, "policy"),
         scenarios=[read_document(item, "scenario") for item in given["scenarios"]],
         methodologies=[read_document(item, "methodology") for item in given["methodologies"]],
         certification=read_logged(given["certification"], "certification"),

@@ -36,10 +36,9 @@ from keys.strict import FieldTypes, fields, parse_base64, parse_hex
 from verifier.anchors import Anchor, InHand, claimed_spans, date
 from verifier.bundles import (
     ANCHORS,
-    LINKED,
     Document,
-    Link,
     Logged,
+    Policies,
     Signer,
     read_anchors,
     read_document,
@@ -83,7 +82,7 @@ class LotFile:
     rules: Held
     classes: Document
     books: Held | None
-    policies: tuple[Link, ...]
+    policies: Policies
     lot: Lot
     held: Held
     scenario: Document
@@ -96,7 +95,7 @@ class LotFile:
 
 def read(value: dict[str, Any]) -> LotFile:
     """Read a file of a lot; raises `Malformed`."""
-    given = fields(value, "lot", _FIELDS, LINKED)
+    given = fields(value, "lot", _FIELDS)
     lot = fields(given["lot"], "lot", {"record": dict, "held": dict})
     if any(type(seat) is not int for seat in given["seats"]):
         raise Malformed("field-type", where="lot", field="seats", expected="integers")

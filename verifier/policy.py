@@ -20,6 +20,7 @@ kind in a group of its own, and requires all groups.
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from keys.errors import Malformed, VerificationError
 from keys.notes import Checkpoint, Note, NoteKey, parse_checkpoint, parse_vkey, signed_by
@@ -81,6 +82,20 @@ class Policy:
         return tuple(
             name for name, key in self.witnesses.items() if signed_by(note, key) is not None
         )
+
+    def requirement(self) -> bytes:
+        """A hash of what the quorum asks for, whatever its witnesses and groups are called here.
+
+        So two policies have the same one if the same cosigners, in the same groups with the same
+        thresholds, are enough for both.
+        """
+        made = {NONE: b""}
+        for name, key in self.witnesses.items():
+            made[name] = sha256(b"key " + key.vkey.encode("utf-8", "surrogateescape")).digest()
+        for name, group in self.groups.items():
+            members = sorted(made[member] for member in group.members)
+            made[name] = sha256(b"".join([b"%d " % group.least, *members])).digest()
+        return made[self.quorum]
 
     def is_reached(self, cosigned: Collection[str]) -> bool:
         """Whether the witnesses with these names make the quorum."""

@@ -46,8 +46,7 @@ def cosigners(note: Note, policy: WitnessPolicy | None) -> list[NoteKey]:
     """
     if policy is None:
         return []
-    keys = (*policy.auditors.keys, *policy.witnesses.keys)
-    return [key for key in keys if signed_by(note, key) is not None]
+    return [key for key in policy.keys if signed_by(note, key) is not None]
 
 
 def make_seed(issuance: bytes, note: Note, cosigned_by: Sequence[NoteKey], nonce: bytes) -> bytes:

@@ -44,8 +44,10 @@ def cosign(session: Session, folder: LedgerFolder, *, cosigner: Addresses = None
         use, offer = collecting.use, collecting.newest()
         if use is None or offer is None:
             raise Conflict("final-without-policy")
-        keys = [key for key in use.keys if key.name in urls]
-        unknown = urls.keys() - {key.name for key in keys}
+        with store.snapshot() as snapshot:
+            state = snapshot.state()
+        governed = state.policy.keys if state and state.policy else ()
+        unknown = urls.keys() - {key.name for key in (*use.keys, *governed)}
         if unknown:
             raise Usage("cosigner-unknown", names=", ".join(sorted(unknown)))
         note, tree = offer.note, store.published_tree()
@@ -59,13 +61,17 @@ def cosign(session: Session, folder: LedgerFolder, *, cosigner: Addresses = None
             finally:
                 asked.close()
 
-        with ThreadPoolExecutor(max(1, len(keys))) as pool:
-            answers = list(pool.map(ask, keys))
-        made = [one for one in answers if isinstance(one, NoteSignature)]
-        collecting.take([Cosigned(offer.height, line) for line in made])
+        answers: dict[NoteKey, NoteSignature | TallyError] = {}
+        # After a change, those of the policy before are asked, then those of the new one.
+        while use and (keys := [k for k in use.keys if k.name in urls and k not in answers]):
+            with ThreadPoolExecutor(len(keys)) as pool:
+                answers |= zip(keys, pool.map(ask, keys), strict=True)
+            made = [one for one in map(answers.get, keys) if isinstance(one, NoteSignature)]
+            collecting.take([Cosigned(offer.height, line) for line in made])
+            use = collecting.use
     with store.snapshot() as snapshot:
         is_final = snapshot.has_quorum(offer.height)
-    for key, answer in zip(keys, answers, strict=True):
+    for key, answer in answers.items():
         if isinstance(answer, TallyError):
             session.say("cosigner-failed", name=key.name, reason=answer.text(session.lang))
         else:
@@ -77,7 +83,7 @@ def cosign(session: Session, folder: LedgerFolder, *, cosigner: Addresses = None
             "final": is_final,
             "cosigners": {
                 key.name: answer.as_json() if isinstance(answer, TallyError) else None
-                for key, answer in zip(keys, answers, strict=True)
+                for key, answer in answers.items()
             },
         }
     )

@@ -73,6 +73,23 @@ def test_without_the_quorum_it_ends_with_1(run: Run) -> None:
         assert run.json("cosign", "city", *where[:2])["final"] is True
 
 
+def test_a_change_of_the_policy_is_final_by_both_in_one_go(run: Run) -> None:
+    with all_cosigning(*NAMES, "b-1", "b-2", "b-3", "b-4") as witnesses:
+        where = publish(run, witnesses[:4])
+        run.json("cosign", "city", *where)
+        held = Path("city/policy").read_bytes()
+        where += publish(run, witnesses[4:])
+        witnesses[7].is_dead = True
+        made = run.json("cosign", "city", *where)
+        assert made["final"] is True
+        assert set(made["cosigners"]) == {one.name for one in witnesses}
+    run(*FREE, "--final")
+    for policy in (held, Path("city/policy").read_bytes()):
+        assert check_file(Path("free.json").read_bytes(), parse_policy(policy)).verdict == (
+            "provisional"
+        )
+
+
 def test_what_cannot_be_asked(run: Run) -> None:
     assert error(run, "cosign", "city", expected=1) == "final-without-policy"
     assert error(run, *FREE, "--final", expected=1) == "final-without-policy"

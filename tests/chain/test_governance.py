@@ -164,8 +164,8 @@ def expected_spans(state: State, closed: Sequence[Span] = ()) -> set[Span]:
     document = make_holder("classes", state.classes.document)
     spans.add(Span(line("classes", []), state.classes_since, FOREVER, document))
     spans.add(Span(line("rules", []), state.rules_since, FOREVER, rules_holder(state.rules)))
-    if state.policy is not None:
-        spans.add(Span(line("policy", []), state.policy_since, FOREVER, state.policy.holder))
+    for policy in state.policies:
+        spans.add(Span(line("policy", []), policy.start, policy.end, policy.document.holder))
     ends = [*(epoch.start for epoch in state.epochs[1:]), FOREVER]
     for epoch, end in zip(state.epochs, ends, strict=False):
         spans.add(Span(line("pseudonyms", []), epoch.start, end, epoch_holder(epoch)))
@@ -535,25 +535,30 @@ def test_a_witness_policy_is_published_and_superseded(city: City) -> None:
     assert refused(city, publishing(policy(quorum=2))) == "policy-quorum"
     index = city.answer(city.govern(publishing(first))).index
     assert city.state.policy.document == first
-    assert city.state.policy_since == index + 1
+    assert city.state.policies[-1].start == index + 1
     check_register(city)
     assert refused(city, publishing(second)) == "consumes-differs"
     assert refused(city, publishing(second, bytes(32))) == "consumes-differs"
     holder = make_holder("policy", first)
     again = city.answer(city.govern(publishing(second, holder))).index
     assert city.state.policy.document == second
-    ended = Span(city.state.classes.line("policy", []), index + 1, again + 1, holder)
-    check_register(city, [ended])
+    check_register(city)
     restarted = city.reopen()
-    assert restarted.state.policy.document == second
-    check_register(restarted, [ended])
+    assert [(of.start, of.end) for of in restarted.state.policies] == [
+        (index + 1, again + 1),
+        (again + 1, FOREVER),
+    ]
+    assert [of.document.document for of in restarted.state.policies] == [first, second]
+    check_register(restarted)
+    assert restarted.state.policy_at(index) is None
+    assert restarted.state.policy_at(again).document == first
 
 
 def test_the_genesis_may_carry_a_witness_policy(tmp_path: Path) -> None:
     action = {"action": "policy", "document": policy().decode()}
     city = City.found(tmp_path, actions=[*founding_actions(), action])
     assert city.state.policy.document == policy()
-    assert city.state.policy_since == 0
+    assert city.state.policies[-1].start == 0
     check_register(city)
 
 

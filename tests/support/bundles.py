@@ -263,7 +263,9 @@ class World:
             statements[:-1],
             spans,
             batches,
-            documents | {holder: state.classes.document},
+            documents
+            | {holder: state.classes.document}
+            | {of.document.holder: of.document.document for of in state.policies},
             {
                 key_holder(span.public): span.public
                 for participant in state.participants.values()
@@ -413,7 +415,16 @@ class Sealed:
             "rules": self.held(world.line("rules"), self.size - 1),
             "classes": self.document(world.line("classes"), self.size - 1),
             "books": self.held(world.line("books"), 0),
+            "policies": self.policies(),
         }
+
+    def policies(self) -> Json:
+        """Every witness policy, and no links between them."""
+        line = self.world.line("policy")
+        spans = sorted(span for span in self.world.spans.values() if span.line == line)
+        free = None if spans else self.register.free(line, 0, FOREVER).as_json()
+        governed = [self.document(line, span.start) for span in spans]
+        return {"governed": governed, "free": free, "links": []}
 
     def submitted(self, index: int) -> Json:
         """A submission, and the right of who signed it."""

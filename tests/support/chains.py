@@ -71,21 +71,21 @@ def rotate(city: City) -> None:
     city.govern(rotation("operator", key("operator"), key("operator/2")))
 
 
-def changed(chain: Chain, change: Callable[[list[Any]], object]) -> Json:
-    """The last bundle with a change of its links."""
+def changed(chain: Chain, change: Callable[[list[Any]], object], of: str = "links") -> Json:
+    """The last bundle with a change of its links, or of the policies that it shows."""
     made: Json = copy.deepcopy(chain.bundles[-1])
-    change(made["policies"])
+    change(made["policies"][of])
     return made
 
 
-def cosigned(link: Json, *names: str, signer: str | None = None) -> None:
-    """Replace the cosignatures of a link's note, and perhaps the log's line."""
-    note = parse_note(link["checkpoint"].encode())
+def cosigned(of: Json, *names: str, signer: str | None = None) -> None:
+    """Replace the cosignatures under a link or a file, and perhaps the log's line."""
+    note = parse_note(of["checkpoint"].encode())
     log = note.signatures[0]
     if signer is not None:
         log = sign_note(note.text, ORIGIN, key(signer))
     lines = [cosign(note.text, f"{name}.example", key(name), NOON) for name in names]
-    link["checkpoint"] = format_note(replace(note, signatures=(log, *lines))).decode()
+    of["checkpoint"] = format_note(replace(note, signatures=(log, *lines))).decode()
 
 
 def stranger(link: Json) -> None:
@@ -95,18 +95,14 @@ def stranger(link: Json) -> None:
 
 
 NOT_KNOWN = "checkpoint: checkpoint-log-unknown"
-"""Nothing was followed far enough: the last checkpoint is by a key that the first policy lacks."""
+"""Nothing was followed far enough: the last checkpoint is by a key that the policy lacks."""
 FORGED: dict[str, tuple[Callable[[list[Any]], object], str]] = {
     "the first link is left out": (lambda links: links.pop(0), NOT_KNOWN),
-    "the second link is left out": (lambda links: links.pop(1), "policies: link-not-final"),
+    "the second link is left out": (lambda links: links.pop(1), NOT_KNOWN),
     "the last link is left out": (lambda links: links.pop(), NOT_KNOWN),
     "all are left out": (lambda links: links.clear(), NOT_KNOWN),
     "two are swapped": (lambda links: links.reverse(), NOT_KNOWN),
-    "the last two are swapped": (
-        lambda links: links.append(links.pop(1)),
-        "policies: link-not-final",
-    ),
-    "one stands twice": (lambda links: links.insert(1, links[0]), "policies: link-not-final"),
+    "the last two are swapped": (lambda links: links.append(links.pop(1)), NOT_KNOWN),
     "the first is final under nothing": (lambda links: cosigned(links[0]), NOT_KNOWN),
     "the first is final under the next policy": (
         lambda links: cosigned(links[0], *B),
@@ -114,7 +110,11 @@ FORGED: dict[str, tuple[Callable[[list[Any]], object], str]] = {
     ),
     "the second is final under the first policy": (
         lambda links: cosigned(links[1], *A),
-        "policies: link-not-final",
+        NOT_KNOWN,
+    ),
+    "the second is final under the first policy, and alone": (
+        lambda links: (cosigned(links[1], *A), links.pop(0)),
+        NOT_KNOWN,
     ),
     "the first lacks one cosignature": (lambda links: cosigned(links[0], *A[:2]), NOT_KNOWN),
     "the operator's key has not signed": (
@@ -127,19 +127,31 @@ FORGED: dict[str, tuple[Callable[[list[Any]], object], str]] = {
         "policies: held-other-holder",
     ),
     "the key's span is the policy's": (
-        lambda links: links[0]["operator"].update(key_held=links[0]["policy"]["held"]),
+        lambda links: links[0]["operator"].update(key_held=links[0]["policy"]),
         "policies: held-other-line",
     ),
-    "the policy is another": (
-        lambda links: links[0]["policy"].update(document=document(C).decode()),
+    "the policy is another, which was in force": (
+        lambda links: links[0]["policy"].update(start=links[1]["policy"]["start"]),
+        # It would be one for which the policy between has not spoken.
+        NOT_KNOWN,
+    ),
+    "the policy is another, and its cosigners agree": (
+        lambda links: (
+            links[0]["policy"].update(start=links[1]["policy"]["start"]),
+            cosigned(links[0], *A, *B),
+        ),
         "policies: held-other-holder",
     ),
+    "the policy was never in force": (
+        lambda links: links[0]["policy"].update(start=links[0]["policy"]["start"] + 1),
+        "policies: link-policy",
+    ),
     "the policy's span is not held": (
-        lambda links: links[0]["policy"]["held"].update(end=links[0]["policy"]["held"]["end"] - 1),
+        lambda links: links[0]["policy"].update(end=links[0]["policy"]["end"] - 1),
         "policies: held-root-differs",
     ),
     "the policy's span is of another link": (
-        lambda links: links[1].update(policy=links[0]["policy"]),
+        lambda links: links[1].update(policy=links[2]["policy"]),
         "policies: held-root-differs",
     ),
     "the seal is another's": (
@@ -154,6 +166,31 @@ FORGED: dict[str, tuple[Callable[[list[Any]], object], str]] = {
         lambda links: links[0].update(path=links[1]["path"]),
         "policies: consistency-invalid",
     ),
+    "one stands twice": (lambda links: links.append(links[2]), "policies: link-order"),
     "a field is left out": (lambda links: links[0].pop("seal"), "form: field-missing"),
     "a field is added": (lambda links: links[0].update(more=1), "form: field-unknown"),
 }
+HIDDEN: dict[str, tuple[Callable[[list[Any]], object], str]] = {
+    # Where its own policy is not shown, a checker follows nothing but keys.
+    "the first is left out": (lambda governed: governed.pop(0), NOT_KNOWN),
+    "the last is left out": (lambda governed: governed.pop(), "policies: link-policy"),
+    "two are swapped": (lambda governed: governed.insert(0, governed.pop(1)), NOT_KNOWN),
+    "one stands twice": (lambda governed: governed.append(governed[-1]), "governed: policies-gap"),
+    "one is another": (
+        lambda governed: governed[1].update(document=document(C).decode()),
+        "policies: held-other-holder",
+    ),
+    "one is no policy": (
+        lambda governed: governed[0].update(document="{}"),
+        "policies: field-missing",
+    ),
+    "the last has ended": (
+        lambda governed: governed[-1]["held"].update(end=governed[-1]["held"]["end"] - 1),
+        "governed: held-root-differs",
+    ),
+    "one has another end": (
+        lambda governed: governed[0]["held"].update(end=governed[0]["held"]["end"] - 1),
+        "governed: held-root-differs",
+    ),
+}
+"""What a forger makes of the policies that are shown, and where the first policy leads then."""

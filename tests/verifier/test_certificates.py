@@ -323,7 +323,7 @@ def no_books(certificate: Json) -> None:
 
 
 def no_policy(certificate: Json) -> None:
-    certificate["policy"] = None
+    certificate["policies"]["governed"].clear()
 
 
 def last_cosignature_off(certificate: Json) -> None:
@@ -406,7 +406,7 @@ ALTERED: list[tuple[Forge, str]] = [
     (other_origin, "units: units-other-origin"),
     (longer_holding, "units: held-root-differs"),
     (no_books, "books: held-root-differs"),
-    (no_policy, "sample: "),
+    (no_policy, "governed: policies-gap"),
     (last_cosignature_off, "sample: "),
     (other_cosignature, "sample: "),
     (other_block, "block: block-not-own"),

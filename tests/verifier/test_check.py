@@ -159,14 +159,17 @@ def test_without_closed_books_there_is_nothing_to_show() -> None:
 
 STEPS = {
     "reduction": [
-        *("form", "checkpoint", "genesis", "seal", "rules", "submission", "right", "reduction"),
-        *("scenario", "methodology", "claims", "books", "witnessed"),
+        *("form", "checkpoint", "genesis", "seal", "rules", "governed", "submission", "right"),
+        *("reduction", "scenario", "methodology", "claims", "books", "witnessed"),
     ],
     "span": [
-        *("form", "checkpoint", "genesis", "seal", "rules", "submission", "right", "holder"),
-        *("books", "witnessed"),
+        *("form", "checkpoint", "genesis", "seal", "rules", "governed", "submission", "right"),
+        *("holder", "books", "witnessed"),
     ],
-    "free": ["form", "checkpoint", "genesis", "seal", "rules", "free", "books", "witnessed"],
+    "free": [
+        *("form", "checkpoint", "genesis", "seal", "rules", "governed", "free", "books"),
+        "witnessed",
+    ],
 }
 
 

@@ -69,7 +69,7 @@ def test_a_good_bundle(bundle: Path, policy: Path) -> None:
     assert done.returncode == VALID
     assert done.stderr == ""
     *steps, verdict = done.stdout.splitlines()
-    assert len(steps) == 14
+    assert len(steps) == 15
     assert all(step.startswith("✓ ") for step in steps)
     assert verdict.startswith("VALID, BUT PROVISIONAL.")
 
@@ -300,7 +300,7 @@ def test_a_terminal_of_any_encoding(bundle: Path, policy: Path, encoding: str) -
         )
         assert done.returncode == VALID
         assert done.stderr == b""
-        assert len(done.stdout.decode(encoding).splitlines()) == 15
+        assert len(done.stdout.decode(encoding).splitlines()) == 16
 
 
 def test_nobody_listens(bundle: Path, policy: Path) -> None:

@@ -228,7 +228,7 @@ def test_missing_fields_fail_wherever_they_stood(name: str) -> None:
                 holder = holder[int(part) if part.isdigit() else part]
             del holder[field]
             said = failure(bundle)
-            assert said.startswith("form: ") or said == "free: free-root-differs", (path, field)
+            assert said.startswith("form: ") or "free-root-differs" in said, (path, field)
 
 
 @pytest.mark.parametrize(

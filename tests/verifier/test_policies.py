@@ -10,10 +10,23 @@ import independent_certificates
 import independent_checker as second
 import independent_lots
 import pytest
-from support.auditors import govern_policy, make_final
+from support.auditors import govern_policy, make_final, vkeys
 from support.bundles import Json
 from support.certified import DAY, PLATFORM, SCENARIO, CertifiedCity
-from support.chains import FORGED, A, B, C, Chain, build, changed, document, rotate, trust
+from support.chains import (
+    FORGED,
+    HIDDEN,
+    A,
+    B,
+    C,
+    Chain,
+    build,
+    changed,
+    cosigned,
+    document,
+    rotate,
+    trust,
+)
 from support.city import NOON, ORIGIN, TODAY, City, key, pseudonym
 
 from api.books import Asked, write_book
@@ -25,6 +38,7 @@ from keys.notes import cosign, format_note, parse_note, sign_note
 from keys.strict import dump_json
 from verifier.anchors import InHand
 from verifier.check import check_file
+from verifier.policies import policy_text
 from verifier.policy import parse_policy
 
 
@@ -52,7 +66,8 @@ def verdict(bundle: Json, policy: str, hand: InHand | None = None) -> str:
 
 
 def test_every_earlier_policy_leads_to_the_one_in_use(chain: Chain) -> None:
-    assert [len(bundle.get("policies", ())) for bundle in chain.bundles] == [0, 1, 3]
+    assert [len(bundle["policies"]["links"]) for bundle in chain.bundles] == [0, 1, 3]
+    assert [len(bundle["policies"]["governed"]) for bundle in chain.bundles] == [1, 2, 3]
     for place, bundle in enumerate(chain.bundles):
         for policy in chain.policies[: place + 1]:
             assert verdict(bundle, policy) == "provisional"
@@ -60,10 +75,8 @@ def test_every_earlier_policy_leads_to_the_one_in_use(chain: Chain) -> None:
 
 def test_the_policy_in_use_needs_no_link(chain: Chain) -> None:
     newest = trust(C, "operator/2")
-    bundle = chain.bundles[-1]
-    assert verdict(bundle, newest) == "provisional"
-    del (bundle := dict(bundle))["policies"]
-    assert verdict(bundle, newest) == "provisional"
+    assert verdict(chain.bundles[-1], newest) == "provisional"
+    assert verdict(changed(chain, lambda links: links.clear()), newest) == "provisional"
 
 
 def test_a_later_policy_leads_nowhere_back(chain: Chain) -> None:
@@ -87,9 +100,10 @@ def test_a_link_at_the_files_own_checkpoint_shows_the_operators_key(tmp_path: Pa
     rotate(city)
     make_final(city, *A[:3])
     made = prove_reduction(city.store, leaf)
-    assert len(made["policies"]) == 1
+    assert len(made["policies"]["links"]) == 1
     assert verdict(made, trust(A)) == "provisional"
-    assert verdict({**made, "policies": []}, trust(A)) == "checkpoint: checkpoint-log-unknown"
+    made["policies"]["links"].clear()
+    assert verdict(made, trust(A)) == "checkpoint: checkpoint-log-unknown"
 
 
 def test_a_checkpoint_in_hand_may_be_by_the_operators_earlier_key(chain: Chain) -> None:
@@ -133,7 +147,7 @@ def test_lots_certificates_and_books_carry_the_chain(tmp_path: Path) -> None:
     }
     for name, (file, other) in made.items():
         assert complete(city.store, file), name
-        alone = {field: part for field, part in file.items() if field != "policies"}
+        alone = {**file, "policies": {**file["policies"], "links": []}}
         for given, policy, expected in (
             (file, trust(A), "valid"),
             (file, trust(B), "valid"),
@@ -157,15 +171,52 @@ def test_lots_certificates_and_books_carry_the_chain(tmp_path: Path) -> None:
 
 
 def test_without_its_links_a_file_is_not_witnessed(chain: Chain) -> None:
-    bundle = {name: part for name, part in chain.bundles[1].items() if name != "policies"}
+    bundle = copy.deepcopy(chain.bundles[1])
+    bundle["policies"]["links"].clear()
     assert verdict(bundle, chain.policies[0]) == "unwitnessed"
-    assert verdict({**bundle, "policies": []}, chain.policies[0]) == "unwitnessed"
 
 
 @pytest.mark.parametrize("name", FORGED)
 def test_a_forged_chain_is_not_followed(chain: Chain, name: str) -> None:
     change, expected = FORGED[name]
     assert verdict(changed(chain, change), chain.policies[0]) == expected
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_no_policy_that_was_in_force_can_be_hidden(chain: Chain, name: str) -> None:
+    change, expected = HIDDEN[name]
+    assert verdict(changed(chain, change, "governed"), chain.policies[0]) == expected
+
+
+def test_the_last_policy_cannot_be_hidden_from_who_holds_the_one_before(chain: Chain) -> None:
+    made = copy.deepcopy(chain.bundles[-1])
+    made["policies"]["links"].clear()
+    made["policies"]["governed"].pop()
+    cosigned(made, *B, signer="operator/2")
+    assert verdict(made, trust(B, "operator/2")) == "governed: policies-gap"
+    made["policies"]["governed"].clear()
+    assert verdict(made, trust(B, "operator/2")) == "governed: policies-gap"
+
+
+def test_that_there_is_no_policy_is_proved(tmp_path: Path) -> None:
+    city = City.found(tmp_path / "city")
+    line = city.ride("ann", NOON)
+    city.submit([line])
+    made = prove_reduction(city.store, city.reduce([line])[0].leaf)
+    alone = policy_text(ORIGIN, key("operator").public)
+    assert made["policies"]["governed"] == made["policies"]["links"] == []
+    assert verdict(made, alone) == "provisional"
+    # Whoever chose cosigners needs no governance for that.
+    own = f"{alone.split(chr(10))[0]}\nwitness a {vkeys('a-1')[0].vkey}\nquorum a\n"
+    assert verdict(made, own) == "unwitnessed"
+    cosigned(made, "a-1")
+    assert verdict(made, own) == "provisional"
+    shorter = copy.deepcopy(made)
+    shorter["policies"]["free"]["end"] -= 1
+    assert verdict(shorter, alone) == "governed: held-other-line"
+    made["policies"]["free"] = None
+    assert verdict(made, alone) == "governed: policies-gap"
+    city.store.engine.dispose()
 
 
 def test_a_span_that_has_ended_shows_no_policy(chain: Chain) -> None:
@@ -175,21 +226,16 @@ def test_a_span_that_has_ended_shows_no_policy(chain: Chain) -> None:
         line = city.state.classes.line("policy", [])
         ended = snapshot.register().overlapping([(line, 0, 2**62)])[0][-1]
         held = snapshot.register().held(line, ended.start)
-    last = parse_policy(trust(C, "operator/2").encode())
     link = {
         "checkpoint": made["checkpoint"],
         "seal": made["seal"],
-        "policy": {"document": document(A).decode(), "held": held.as_json()},
-        "operator": made["policies"][-1]["operator"],
+        "policy": held.as_json(),
+        "operator": made["policies"]["links"][-1]["operator"],
         "path": [],
     }
-    made["policies"] = [link]
-    report = check_file(dump_json(made), last)
-    error = report.checks[-1].error
-    assert error is not None and error.code == "not-in-force"
-    assert (
-        second.check(dump_json(made), second.Policy(trust(C, "operator/2").encode())) == "invalid"
-    )
+    cosigned(link, *A[:3], signer="operator/2")
+    made["policies"]["links"] = [link]
+    assert verdict(made, trust(A)) == "policies: not-in-force"
 
 
 def test_a_link_of_another_ledger_of_the_same_auditors_is_not_followed(
@@ -203,7 +249,8 @@ def test_a_link_of_another_ledger_of_the_same_auditors_is_not_followed(
     make_final(other, *A[:3])
     with other.store.snapshot() as snapshot:
         [link] = snapshot.links()
-    link["path"] = chain.bundles[-1]["policies"][0]["path"]
+    mine = chain.bundles[-1]["policies"]["links"][0]
+    link["path"], link["policy"]["start"] = mine["path"], mine["policy"]["start"]
     made = changed(chain, lambda links: links.__setitem__(slice(None), [link]))
     assert verdict(made, chain.policies[0]) == "policies: consistency-invalid"
     other.store.engine.dispose()
@@ -221,16 +268,17 @@ def test_a_link_of_another_history_is_not_followed(chain: Chain, tmp_path: Path)
     note = parse_note(made["checkpoint"].encode())
     lines = [cosign(note.text, f"{name}.example", key(name), NOON) for name in B[:3]]
     made["checkpoint"] = format_note(replace(note, signatures=(*note.signatures, *lines))).decode()
-    link = copy.deepcopy(chain.bundles[1]["policies"][0])
+    [link] = copy.deepcopy(chain.bundles[1]["policies"]["links"])
     size, head = (int(text.split("\n")[1]) for text in (link["checkpoint"], made["checkpoint"]))
     path = other.store.published_tree().consistency(size, head)
-    made["policies"] = [{**link, "path": [digest.hex() for digest in path]}]
+    made["policies"]["links"] = [{**link, "path": [digest.hex() for digest in path]}]
     assert verdict(made, chain.policies[0]) == "policies: consistency-invalid"
     other.store.engine.dispose()
 
 
 def test_a_link_beyond_the_files_checkpoint_is_not_followed(chain: Chain) -> None:
-    early = {**chain.bundles[0], "policies": chain.bundles[-1]["policies"][:1]}
+    early = copy.deepcopy(chain.bundles[0])
+    early["policies"] = copy.deepcopy(chain.bundles[1]["policies"])
     assert verdict(early, chain.policies[0]) == "policies: link-order"
 
 

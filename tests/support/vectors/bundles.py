@@ -757,3 +757,6 @@ def _of_free() -> Iterator[Forged]:
 def _of_chains() -> Iterator[Forged]:
     for name, (change, failing) in chains.FORGED.items():
         yield f"links: {name}", failing, chains.changed(_chain(), change), "first auditors"
+    for name, (change, failing) in chains.HIDDEN.items():
+        made = chains.changed(_chain(), change, "governed")
+        yield f"policies: {name}", failing, made, "first auditors"
