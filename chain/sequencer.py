@@ -355,8 +355,8 @@ class _Draft:
         self.view = _View(store, memory.register, known)
         self.state = memory.state
         self.statements: list[Statement] = []
-        self.recorded: list[tuple[bytes, int, int]] = []
-        self.voided: list[tuple[bytes, int]] = []
+        self.recorded: list[tuple[int, bytes, int, int]] = []
+        self.voided: list[tuple[int, bytes, int]] = []
         self.refusals: list[tuple[int, int, Refused]] = []
         self.days: list[tuple[int, int]] = []
         self.statistics: dict[tuple[int, str, str], tuple[int, int]] = {}
@@ -396,7 +396,7 @@ class _Draft:
         if entry.statement.kind == "close":
             self.lots = self.view.gathered
         if entry.statement.kind == "void":
-            self.voided += [(reduction.holder, index) for reduction in entry.reductions]
+            self.voided += [(of.day, of.holder, index) for of in entry.reductions]
             for of in entry.reductions:
                 self._count((of.day, of.platform, of.scenario), -1, -of.grams)
         return effects.state
@@ -407,7 +407,7 @@ class _Draft:
         self.days += [(day, index) for day in set(days)]
         recorded = [place for place, why in enumerate(effects.outcomes) if why is None]
         holders = batch.holders()
-        self.recorded += [(holders[place], index, place) for place in recorded]
+        self.recorded += [(days[place], holders[place], index, place) for place in recorded]
         self.refusals += [
             (index, place, why) for place, why in enumerate(effects.outcomes) if why is not None
         ]

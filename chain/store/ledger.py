@@ -59,10 +59,10 @@ class Block:
     head: Head
     first: int
     statements: Sequence[Statement]
-    recorded: Sequence[tuple[bytes, int, int]]
-    """(holder, index, position) of each reduction recorded."""
-    voided: Sequence[tuple[bytes, int]]
-    """(holder, index of the void)."""
+    recorded: Sequence[tuple[int, bytes, int, int]]
+    """(day, holder, index, position) of each reduction recorded."""
+    voided: Sequence[tuple[int, bytes, int]]
+    """(day, holder, index of the void)."""
     refusals: Sequence[tuple[int, int, Refused]]
     """(index, position, why)."""
     days: Sequence[tuple[int, int]]
@@ -141,9 +141,8 @@ class LedgerStore:
                     raise Fault("reductions-differ", index=index)
                 [(platform, scenario)] = batch.names()
                 days, holders = batch.days(), batch.holders()
-                places = snapshot.live(
-                    [of for of, day in zip(holders, days, strict=True) if first <= day < until]
-                )
+                closing = {day for day in days if first <= day < until}
+                places = snapshot.live(holders, closing)
                 rows = zip(holders, days, batch.leaves(), batch.grams(), strict=True)
                 for position, (holder, day, leaf, grams) in enumerate(rows):
                     # One that was voided may be live again, but elsewhere.
@@ -241,14 +240,14 @@ class LedgerStore:
             execute_rows(
                 connection,
                 made.on_conflict_do_update(
-                    index_elements=["holder"],
+                    index_elements=["day", "holder"],
                     set_={
                         "index": made.excluded.index,
                         "position": made.excluded.position,
                         "voided": null(),
                     },
                 ),
-                ["holder", "index", "position"],
+                ["day", "holder", "index", "position"],
                 sorted(block.recorded),  # neighbours share a page
             )
         if block.voided:
@@ -256,9 +255,13 @@ class LedgerStore:
             connection.execute(
                 update(reduction)
                 # One that the block records again after the void is not voided.
-                .where(reduction.c.holder == bindparam("of"), reduction.c.index < bindparam("by"))
+                .where(
+                    reduction.c.day == bindparam("on"),
+                    reduction.c.holder == bindparam("of"),
+                    reduction.c.index < bindparam("by"),
+                )
                 .values(voided=bindparam("by")),
-                [{"of": holder, "by": index} for holder, index in block.voided],
+                [{"on": day, "of": holder, "by": index} for day, holder, index in block.voided],
             )
         if block.refusals:
             connection.execute(

@@ -374,16 +374,32 @@ class Snapshot:
         """Where the reduction with this holder stands."""
         return self.places([holder]).get(holder)
 
-    def places(self, holders: Collection[bytes]) -> dict[bytes, Place]:
-        """Where the reductions with these holders stand, those that were ever recorded."""
+    def places(
+        self, holders: Collection[bytes], days: Collection[int] | None = None
+    ) -> dict[bytes, Place]:
+        """Where the reductions with these holders stand, those that were ever recorded.
+
+        They are looked for on all days, which takes longer, or on those where they can be.
+        """
         of = tables.reduction
         columns = select(of.c.holder, of.c.index, of.c.position, of.c.voided)
-        rows = self._among(columns, of.c.holder, holders)
+        among = select(tables.statistic.c.day).distinct() if days is None else list(days)
+        rows = self._among(columns.where(of.c.day.in_(among)), of.c.holder, holders)
         return {holder: Place(*place) for holder, *place in rows}
 
-    def live(self, holders: Sequence[bytes]) -> dict[bytes, Place]:
+    def holding(self, spans: Collection[Span], days: Iterable[int] = ()) -> dict[bytes, Place]:
+        """Where the reductions stand that hold these spans, most of them on ``days`` or on the
+        days of their lines."""
+        holders = {span.holder for span in spans}
+        found = self.places(holders, {*days, *(span.day for span in spans)})
+        return found | self.places(holders - found.keys())
+
+    def live(
+        self, holders: Collection[bytes], days: Collection[int] | None = None
+    ) -> dict[bytes, Place]:
         """Where those of the holders stand whose reductions are recorded and not voided."""
-        return {h: place for h, place in self.places(holders).items() if place.voided is None}
+        found = self.places(holders, days).items()
+        return {holder: place for holder, place in found if place.voided is None}
 
     def submissions_on(self, first: int, until: int) -> list[int]:
         """The log indices of the submissions with reductions on the days ``[first, until)``."""
@@ -430,7 +446,7 @@ class Snapshot:
         )
         wanted = (
             select(subject.c.day, subject.c.holder, of.c.index, of.c.position, of.c.voided)
-            .join_from(subject, of, of.c.holder == subject.c.holder)
+            .join_from(subject, of, (of.c.day == subject.c.day) & (of.c.holder == subject.c.holder))
             .join(statement, statement.c.index == of.c.index)
             .where(
                 subject.c.day.in_(known),

@@ -69,10 +69,12 @@ statement = Table(
     Index("ix_statement_kind", "kind", "index"),
 )
 
-#: Where the reduction of a holder stands; the holder is the key, since conflicts name it.
+#: Where the reduction of a holder stands.  Its day comes first: holders fall anywhere, but what is
+#: written now lies together, however much there is.
 reduction = Table(
     "reduction",
     metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
     Column("holder", LargeBinary, primary_key=True),
     Column("index", BigInteger, nullable=False, comment="log index of the submission"),
     Column("position", Integer, nullable=False, comment="place in the submission"),
