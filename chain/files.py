@@ -88,6 +88,11 @@ class Files:
         for folder in sorted({(self.folder / path).parent for path in paths}):
             self._flush(folder)
 
+    def paths(self, under: str) -> list[str]:
+        """All files under a folder, also those that were not finished."""
+        files = (path for path in (self.folder / under).rglob("*") if path.is_file())
+        return [str(path.relative_to(self.folder)) for path in files]
+
     def remove(self, path: str) -> None:
         """Remove a file if it is there."""
         (self.folder / path).unlink(missing_ok=True)

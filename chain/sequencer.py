@@ -86,6 +86,8 @@ class _Memory:
     recorded: int
     refused: int
     grams: int
+    archived_until: int = 0
+    """The days before this one are archived, as far as they can be."""
 
 
 class Sequencer:
@@ -202,6 +204,9 @@ class Sequencer:
         memory, seal = draft.memory, draft.statements[-1]
         frontier = memory.frontier.append(leaf_hashes([s.data for s in draft.statements]))
         origin, root = state.genesis.origin, draft.view.root()
+        archived, until = None, state.closed_until
+        if memory.archived_until < until:
+            archived = self.store.archive(memory.register, until)
         pages = memory.register.drain()
         head = Head(
             height=state.height,
@@ -233,13 +238,20 @@ class Sequencer:
                 statistics=draft.statistics,
                 lots=list(draft.lots),
                 pages=pages,
+                page_file=archived,
                 done=draft.done,
                 refused=draft.refused,
             ),
             self.lead,
         )
         self._memory = _Memory(
-            state, memory.register, frontier, head.recorded, head.refused, head.grams
+            state,
+            memory.register,
+            frontier,
+            head.recorded,
+            head.refused,
+            head.grams,
+            until if archived is None else memory.archived_until,
         )
         return head
 

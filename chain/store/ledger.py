@@ -7,6 +7,7 @@
     activities/aa/ROOT.ndjson   the activities behind them, verbatim; private; where one was
                                 erased (`chain.store.erasing`), an empty line
     lots/aa/ROOT                the reductions of a lot, by its root (`chain.lots`)
+    register/aa/DIGEST          pages of the register that change no more (`chain.store.archive`)
 
 A block is there once its one transaction is committed; `publish` then writes its tiles and its
 checkpoint from the database, and is also what start-up calls: after a crash at any point the same
@@ -35,8 +36,10 @@ from chain.paths import (
     reductions_path,
 )
 from chain.reductions import Reduction, parse_reductions, split_reductions
+from chain.register import Register
 from chain.spans import FOREVER, Span
 from chain.store import tables
+from chain.store.archive import PageFile, archive_pages, remove_strays
 from chain.store.database import execute_rows, migrate, open_engine, sqlite_url
 from chain.store.erasing import erase
 from chain.store.leading import Lead, take_lead
@@ -72,6 +75,8 @@ class Block:
     lots: Sequence[Lot]
     """The lots that a close made."""
     pages: Mapping[int, bytes | None]
+    page_file: PageFile | None
+    """Where some of the pages to delete are from now on."""
     done: Sequence[int]
     """Numbers of the pending statements that are in the block."""
     refused: Sequence[tuple[int, str]]
@@ -102,7 +107,7 @@ class LedgerStore:
         if self.engine.dialect.name == "postgresql":
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with self.engine.connect().execution_options(**options) as connection:
-            yield Snapshot(connection, self._memory)
+            yield Snapshot(connection, self._memory, self.files)
 
     # --- reductions and activities ---
 
@@ -193,7 +198,23 @@ class LedgerStore:
 
     def lead(self) -> Lead | None:
         """Take the lead (`chain.store.leading`); None where another process has it."""
-        return take_lead(self.engine, self.folder)
+        lead = take_lead(self.engine, self.folder)
+        if lead is not None:
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(lead)
+                with self.engine.connect() as connection:
+                    remove_strays(self.files, connection)
+                stack.pop_all()
+        return lead
+
+    def archive(self, register: Register, until: int) -> PageFile | None:
+        """Write pages of the days before ``until`` to a new file; None if there are none left.
+
+        The block whose pages are drained next is to name it.
+        """
+        with self.snapshot() as snapshot:
+            number = snapshot.next_page_file()
+        return archive_pages(self.files, register, until, number)
 
     def commit(self, block: Block, lead: Lead | None = None) -> None:
         """Enter a block, all of it or nothing.
@@ -299,7 +320,7 @@ class LedgerStore:
             )
         if block.lots:
             connection.execute(insert(tables.lot), [lot._asdict() for lot in block.lots])
-        put_pages(connection, block.pages)
+        put_pages(connection, block.pages, block.page_file)
         _take_off(connection, block.done, block.refused)
 
     @contextlib.contextmanager
@@ -463,8 +484,12 @@ def open_store(folder: Path, url: str | None = None, *, threads: int = 1) -> Led
     return store
 
 
-def put_pages(connection: Connection, pages: Mapping[int, bytes | None]) -> None:
-    """Store pages of the register, and delete those that are None."""
+def put_pages(
+    connection: Connection, pages: Mapping[int, bytes | None], archived: PageFile | None = None
+) -> None:
+    """Store pages of the register, and delete those that are None, of which some are archived."""
+    if archived is not None:
+        connection.execute(insert(tables.page_file), archived._asdict())
     page = tables.page
     made = _insert(connection, page)
     execute_rows(

@@ -21,13 +21,16 @@ from sqlalchemy import (
 )
 
 from chain.effects import Refused
+from chain.files import Files
 from chain.lots import Lot
 from chain.merkle import Frontier
-from chain.register import Register
+from chain.pages import ARCHIVED, ROOT_PAGE, Archived
+from chain.register import PAGES_CACHED_MAX, Register
 from chain.rules import GOVERNANCE_KINDS, replay_governance
 from chain.spans import FOREVER, Span
 from chain.state import State
 from chain.store import tables
+from chain.store.archive import digests, next_number, read_archived
 from chain.store.database import version
 from keys.errors import Fault, Usage
 from keys.notes import NOTE_SIGNATURES_MAX, NoteKey, NoteSignature, format_note, parse_note
@@ -111,11 +114,13 @@ class Memory:
     """What snapshots of one ledger have read that others will ask for as well.
 
     state: the newest; what governance decides later goes on from it.  statements: entries of the
-    log, which never change, by their indices.
+    log, which never change, by their indices.  page_files: the digests of files of the archive,
+    likewise, by their numbers.
     """
 
     state: State | None = None
     statements: dict[int, Statement] = field(default_factory=dict)
+    page_files: dict[int, bytes] = field(default_factory=dict)
     _pages: tuple[int, dict[int, bytes]] = (-1, {})
 
     def pages(self, height: int) -> dict[int, bytes]:
@@ -130,9 +135,10 @@ class Memory:
 class Snapshot:
     """The ledger as of one block, read in one transaction; close it soon."""
 
-    def __init__(self, connection: Connection, memory: Memory) -> None:
+    def __init__(self, connection: Connection, memory: Memory, files: Files) -> None:
         self._connection = connection
         self._memory = memory
+        self._files = files
         self._head: Head | None = None
 
     def head(self) -> Head | None:
@@ -291,10 +297,10 @@ class Snapshot:
         """The log's origin, from its genesis."""
         return str(self.statement(0).body["origin"])
 
-    def register(self) -> Register:
+    def register(self, cached_max: int = PAGES_CACHED_MAX) -> Register:
         """The register as of this block, for proofs."""
         head = self.head()
-        return Register(self.pages, head.next_page if head else 2)
+        return Register(self.pages, head.next_page if head else ROOT_PAGE + 1, cached_max)
 
     def pages(self, numbers: Sequence[int]) -> dict[int, bytes]:
         """Stored pages of the register, those that exist."""
@@ -302,10 +308,14 @@ class Snapshot:
         known = self._memory.pages(head.height if head else -1)
         found = {number: known[number] for number in numbers if number in known}
         missing = [number for number in numbers if number not in found]
-        found |= read_pages(self._connection, missing)
+        found |= read_pages(self._connection, missing, self._files, self._memory.page_files)
         if len(known) < PAGES_REMEMBERED:  # the top of the register is what comes first
             known.update(found)
         return found
+
+    def next_page_file(self) -> int:
+        """The number of the next file of the archive (`chain.store.archive`)."""
+        return next_number(self._connection)
 
     def statement(self, index: int) -> Statement:
         """An entry of the log; raises `Usage`."""
@@ -646,12 +656,22 @@ class Snapshot:
         return _head(row) if row is not None else None
 
 
-def read_pages(connection: Connection, numbers: Sequence[int]) -> dict[int, bytes]:
-    """Stored pages of the register, those that exist."""
+def read_pages(
+    connection: Connection, numbers: Sequence[int], files: Files, named: dict[int, bytes]
+) -> dict[int, bytes]:
+    """Stored pages of the register, those that exist; the digests of the archive's files are
+    remembered in ``named``."""
+    rows = [number for number in numbers if number < ARCHIVED]
     found: dict[int, bytes] = {}
-    for at in range(0, len(numbers), _IN_MAX):
-        asked = {"numbers": numbers[at : at + _IN_MAX]}
+    for at in range(0, len(rows), _IN_MAX):
+        asked = {"numbers": rows[at : at + _IN_MAX]}
         found.update(map(tuple, connection.execute(_PAGES, asked)))
+    if len(rows) < len(numbers):
+        places = [Archived.of(number) for number in numbers if number >= ARCHIVED]
+        unknown = list({at.file for at in places} - named.keys())
+        for at in range(0, len(unknown), _IN_MAX):
+            named |= digests(connection, unknown[at : at + _IN_MAX])
+        found |= read_archived(files, places, named)
     return found
 
 

@@ -155,6 +155,19 @@ page = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
+#: The files of its pages that change no more (`chain.store.archive`).
+page_file = Table(
+    "page_file",
+    metadata,
+    Column(
+        "number",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("digest", LargeBinary, nullable=False),
+)
+
 #: Admitted statements that wait for a block; ``refusal`` is set when the rules refused one.
 pending = Table(
     "pending",

@@ -24,6 +24,7 @@ APPEND_ONLY = [
     "cosignature",
     "final",
     "lot",
+    "page_file",
     "policy_link",
     "refusal",
     "statement",
