@@ -8,9 +8,12 @@ as a whole.  All calls to the system go through `System`, so that tests can make
 
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import cast
 
 from keys.errors import Unreadable
 
@@ -54,6 +57,18 @@ class Files:
                 return file.read(size)
         except OSError as error:
             raise Unreadable("file-unreadable", path=path, reason=error.strerror) from error
+
+    @contextmanager
+    def mapped(self, path: str) -> Iterator[bytes]:
+        """A file's bytes, read where they are looked at; raises `Unreadable`."""
+        try:
+            with open(self.folder / path, "rb") as file:
+                data = mmap(file.fileno(), 0, access=ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise Unreadable("file-unreadable", path=path, reason=str(error)) from error
+        with data:
+            # It is sliced as bytes are.
+            yield cast(bytes, data)
 
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""

@@ -6,6 +6,7 @@
     activities/<two digits>/<root>.ndjson        its activities, a line each
     lots/<two digits>/<root>                     the reductions of a lot
     register/<two digits>/<digest>               pages of the register (`chain.store.archive`)
+    places/<two digits>/<digest>                 where reductions stand (likewise)
 
 A root is in hexadecimal, the two digits are its first; so is a digest.
 """
@@ -14,6 +15,7 @@ CHECKPOINT = "checkpoint"
 SUBMISSIONS = "submissions/"
 ACTIVITIES = "activities/"
 REGISTER = "register/"
+PLACES = "places/"
 FINAL_CHECKPOINT = "checkpoint.final"
 
 
@@ -35,3 +37,8 @@ def lot_path(root: bytes) -> str:
 def pages_path(digest: bytes) -> str:
     """The file of archived pages with this SHA-256."""
     return f"{REGISTER}{digest.hex()[:2]}/{digest.hex()}"
+
+
+def places_path(digest: bytes) -> str:
+    """The file of archived places with this SHA-256."""
+    return f"{PLACES}{digest.hex()[:2]}/{digest.hex()}"

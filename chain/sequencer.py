@@ -204,9 +204,9 @@ class Sequencer:
         memory, seal = draft.memory, draft.statements[-1]
         frontier = memory.frontier.append(leaf_hashes([s.data for s in draft.statements]))
         origin, root = state.genesis.origin, draft.view.root()
-        archived, until = None, state.closed_until
+        moved, until = None, state.closed_until
         if memory.archived_until < until:
-            archived = self.store.archive(memory.register, until)
+            moved = self.store.archive(memory.register, until)
         pages = memory.register.drain()
         head = Head(
             height=state.height,
@@ -238,7 +238,7 @@ class Sequencer:
                 statistics=draft.statistics,
                 lots=list(draft.lots),
                 pages=pages,
-                page_file=archived,
+                moved=moved,
                 done=draft.done,
                 refused=draft.refused,
             ),
@@ -251,7 +251,7 @@ class Sequencer:
             head.recorded,
             head.refused,
             head.grams,
-            until if archived is None else memory.archived_until,
+            memory.archived_until if moved and any(moved) else until,
         )
         return head
 

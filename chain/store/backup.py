@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import cbor2
-from sqlalchemy import Connection, MetaData, func, insert, inspect, select, update
+from sqlalchemy import Connection, MetaData, Table, func, insert, inspect, select, update
 
 from chain import merkle
 from chain.activities import parse_activity
@@ -38,7 +38,7 @@ from chain.reductions import parse_reductions
 from chain.register import Register
 from chain.spans import HASH_SIZE, Span
 from chain.store import tables
-from chain.store.archive import archive_pages
+from chain.store.archive import Moved, archive_pages, archive_places, enter
 from chain.store.database import execute_rows, migrate, version
 from chain.store.ledger import LedgerStore, put_pages
 from chain.store.snapshot import Memory, Snapshot, read_pages
@@ -55,8 +55,8 @@ CHUNK_BYTES = 4_194_304
 ROWS_AT_ONCE = 10_000
 SPANS_AT_ONCE = 65_536
 PAGES_CACHED = 4_096
-# The pages are written anew, and a lead is of the processes that there are.
-_LEFT_OUT = (tables.page, tables.page_file, tables.lead)
+# The pages and the archive are written anew, and a lead is of the processes that there are.
+_LEFT_OUT = (tables.page, tables.page_file, tables.place_file, tables.lead)
 
 Manifest = dict[str, Any]
 
@@ -78,9 +78,8 @@ def back_up(store: LedgerStore, folder: Path) -> Manifest:
             "root": head.frontier.root().hex(),
             "register": head.register_root.hex(),
             "tables": {
-                table.name: _write(files, table.name, table.columns.keys(), snapshot.rows(table))
-                for table in tables.metadata.sorted_tables
-                if table not in _LEFT_OUT
+                table.name: _write(files, table.name, table.columns.keys(), rows)
+                for table, rows in _rows(snapshot)
             },
         }
         spans = _spans(snapshot.register(PAGES_CACHED))
@@ -221,6 +220,15 @@ def _write(
     return {"columns": list(columns), "rows": count, "files": number, "last": before.hex()}
 
 
+def _rows(snapshot: Snapshot) -> Iterator[tuple[Table, Iterable[Iterable[Any]]]]:
+    """The rows of each table that is in a backup."""
+    for table in tables.metadata.sorted_tables:
+        if table is tables.reduction:
+            yield table, snapshot.reductions()
+        elif table not in _LEFT_OUT:
+            yield table, snapshot.rows(table)
+
+
 def _spans(register: Register) -> Iterator[Span]:
     """All spans in order, while few pages are in memory."""
     spans = register.spans()
@@ -325,10 +333,13 @@ def _build_register(connection: Connection, backup: _Reader, store: LedgerStore)
         register.change(some)
         # They come in order: what is of the days before the last one is complete.
         until = min(closed, some[-1].day)
-        while archived := archive_pages(store.files, register, until, number):
-            put_pages(connection, register.drain(), archived)
+        while pages := archive_pages(store.files, register, until, number):
+            put_pages(connection, register.drain())
+            enter(connection, Moved(pages, None))
             number += 1
         put_pages(connection, register.drain())
+    while places := closed and archive_places(store.files, connection, closed):
+        enter(connection, Moved(None, places))
     if register.root().hex() != backup.manifest["register"]:
         raise _differs("register")
     last = select(func.max(tables.block.c.height)).scalar_subquery()

@@ -7,7 +7,8 @@
     activities/aa/ROOT.ndjson   the activities behind them, verbatim; private; where one was
                                 erased (`chain.store.erasing`), an empty line
     lots/aa/ROOT                the reductions of a lot, by its root (`chain.lots`)
-    register/aa/DIGEST          pages of the register that change no more (`chain.store.archive`)
+    register/aa/DIGEST          what closed days leave in the database: pages of the register,
+    places/aa/DIGEST            and where their reductions stand (`chain.store.archive`)
 
 A block is there once its one transaction is committed; `publish` then writes its tiles and its
 checkpoint from the database, and is also what start-up calls: after a crash at any point the same
@@ -39,7 +40,7 @@ from chain.reductions import Reduction, parse_reductions, split_reductions
 from chain.register import Register
 from chain.spans import FOREVER, Span
 from chain.store import tables
-from chain.store.archive import PageFile, archive_pages, remove_strays
+from chain.store.archive import Moved, enter, remove_strays
 from chain.store.database import execute_rows, migrate, open_engine, sqlite_url
 from chain.store.erasing import erase
 from chain.store.leading import Lead, take_lead
@@ -75,8 +76,8 @@ class Block:
     lots: Sequence[Lot]
     """The lots that a close made."""
     pages: Mapping[int, bytes | None]
-    page_file: PageFile | None
-    """Where some of the pages to delete are from now on."""
+    moved: Moved | None
+    """Where some of the pages to delete are from now on, and some places of reductions."""
     done: Sequence[int]
     """Numbers of the pending statements that are in the block."""
     refused: Sequence[tuple[int, str]]
@@ -207,14 +208,13 @@ class LedgerStore:
                 stack.pop_all()
         return lead
 
-    def archive(self, register: Register, until: int) -> PageFile | None:
-        """Write pages of the days before ``until`` to a new file; None if there are none left.
+    def archive(self, register: Register, until: int) -> Moved:
+        """Write some of what the days before ``until`` leave to new files, and flush them.
 
-        The block whose pages are drained next is to name it.
+        The block whose pages are drained next is to name them.
         """
         with self.snapshot() as snapshot:
-            number = snapshot.next_page_file()
-        return archive_pages(self.files, register, until, number)
+            return snapshot.archive(register, until)
 
     def commit(self, block: Block, lead: Lead | None = None) -> None:
         """Enter a block, all of it or nothing.
@@ -320,7 +320,9 @@ class LedgerStore:
             )
         if block.lots:
             connection.execute(insert(tables.lot), [lot._asdict() for lot in block.lots])
-        put_pages(connection, block.pages, block.page_file)
+        put_pages(connection, block.pages)
+        if block.moved is not None:
+            enter(connection, block.moved)
         _take_off(connection, block.done, block.refused)
 
     @contextlib.contextmanager
@@ -484,12 +486,8 @@ def open_store(folder: Path, url: str | None = None, *, threads: int = 1) -> Led
     return store
 
 
-def put_pages(
-    connection: Connection, pages: Mapping[int, bytes | None], archived: PageFile | None = None
-) -> None:
-    """Store pages of the register, and delete those that are None, of which some are archived."""
-    if archived is not None:
-        connection.execute(insert(tables.page_file), archived._asdict())
+def put_pages(connection: Connection, pages: Mapping[int, bytes | None]) -> None:
+    """Store pages of the register, and delete those that are None."""
     page = tables.page
     made = _insert(connection, page)
     execute_rows(

@@ -30,7 +30,20 @@ from chain.rules import GOVERNANCE_KINDS, replay_governance
 from chain.spans import FOREVER, Span
 from chain.state import State
 from chain.store import tables
-from chain.store.archive import digests, next_number, read_archived
+from chain.store.archive import (
+    Moved,
+    PlaceFile,
+    PlaceRow,
+    all_places,
+    archive_pages,
+    archive_places,
+    find_places,
+    next_number,
+    page_digests,
+    place_files,
+    place_key,
+    read_archived,
+)
 from chain.store.database import version
 from keys.errors import Fault, Usage
 from keys.notes import NOTE_SIGNATURES_MAX, NoteKey, NoteSignature, format_note, parse_note
@@ -114,13 +127,14 @@ class Memory:
     """What snapshots of one ledger have read that others will ask for as well.
 
     state: the newest; what governance decides later goes on from it.  statements: entries of the
-    log, which never change, by their indices.  page_files: the digests of files of the archive,
-    likewise, by their numbers.
+    log, which never change, by their indices.  page_files and place_files: the files of the
+    archive, likewise: the digests of the first by their numbers, all of the others in order.
     """
 
     state: State | None = None
     statements: dict[int, Statement] = field(default_factory=dict)
     page_files: dict[int, bytes] = field(default_factory=dict)
+    place_files: list[PlaceFile] = field(default_factory=list)
     _pages: tuple[int, dict[int, bytes]] = (-1, {})
 
     def pages(self, height: int) -> dict[int, bytes]:
@@ -313,9 +327,13 @@ class Snapshot:
             known.update(found)
         return found
 
-    def next_page_file(self) -> int:
-        """The number of the next file of the archive (`chain.store.archive`)."""
-        return next_number(self._connection)
+    def archive(self, register: Register, until: int) -> Moved:
+        """Write some of what the days before ``until`` leave to new files."""
+        number = next_number(self._connection, tables.page_file)
+        return Moved(
+            archive_pages(self._files, register, until, number),
+            archive_places(self._files, self._connection, until),
+        )
 
     def statement(self, index: int) -> Statement:
         """An entry of the log; raises `Usage`."""
@@ -391,11 +409,32 @@ class Snapshot:
 
         They are looked for on all days, which takes longer, or on those where they can be.
         """
-        of = tables.reduction
+        of, every = tables.reduction, select(tables.statistic.c.day).distinct()
         columns = select(of.c.holder, of.c.index, of.c.position, of.c.voided)
-        among = select(tables.statistic.c.day).distinct() if days is None else list(days)
+        among = every if days is None else list(days)
         rows = self._among(columns.where(of.c.day.in_(among)), of.c.holder, holders)
-        return {holder: Place(*place) for holder, *place in rows}
+        found = {holder: Place(*place) for holder, *place in rows}
+        missing, index = set(holders) - found.keys(), self._place_files()
+        if missing and index:
+            if days is None:
+                days = self._connection.scalars(every).all()
+            archived = range(int.from_bytes(index[-1].last[:2]) + 1)
+            keys = [place_key(day, of) for day in days if day in archived for of in missing]
+            for _, holder, at, position, voided in find_places(self._files, index, keys):
+                found[holder] = Place(at, position, voided)
+        return found
+
+    def _place_files(self) -> list[PlaceFile]:
+        known = self._memory.place_files
+        if more := place_files(self._connection, len(known)):
+            # Not added to: another thread may look at it, or do the same.
+            self._memory.place_files = known = [*known, *more]
+        return known
+
+    def reductions(self) -> Iterator[PlaceRow]:
+        """Where all reductions stand that were ever recorded, by day and holder."""
+        yield from all_places(self._files, self._place_files())
+        yield from map(tuple, self.rows(tables.reduction))
 
     def holding(self, spans: Collection[Span], days: Iterable[int] = ()) -> dict[bytes, Place]:
         """Where the reductions stand that hold these spans, most of them on ``days`` or on the
@@ -446,8 +485,7 @@ class Snapshot:
     ) -> list[Booked]:
         """What a platform ever had recorded for these pseudonyms on the days ``[first, until)``:
         the first ``limit`` of it, by day and holder."""
-        subject, of, statement = tables.subject, tables.reduction, tables.statement
-        statistic = tables.statistic
+        subject, statistic = tables.subject, tables.statistic
         # Days come first in the table, so that what is written together lies together.
         known = select(statistic.c.day).where(
             statistic.c.platform == platform,
@@ -455,21 +493,23 @@ class Snapshot:
             statistic.c.day < days[1],
         )
         wanted = (
-            select(subject.c.day, subject.c.holder, of.c.index, of.c.position, of.c.voided)
-            .join_from(subject, of, (of.c.day == subject.c.day) & (of.c.holder == subject.c.holder))
-            .join(statement, statement.c.index == of.c.index)
-            .where(
-                subject.c.day.in_(known),
-                subject.c.pseudonym.in_(pseudonyms),
-                statement.c.issuer == platform,
-            )
+            select(subject.c.day, subject.c.holder)
+            .where(subject.c.day.in_(known), subject.c.pseudonym.in_(pseudonyms))
             .order_by(subject.c.day, subject.c.holder)
-            .limit(limit)
         )
-        return [
-            Booked(day, holder, Place(*place))
-            for day, holder, *place in self._connection.execute(wanted)
-        ]
+        booked: list[Booked] = []
+        for rows in self._connection.execute(wanted).partitions(ROWS_AT_ONCE):
+            on = {day for day, _ in rows}
+            places = self.places([holder for _, holder in rows], on)
+            issuers = self.issuers({place.index for place in places.values()})
+            booked += [
+                Booked(day, holder, places[holder])
+                for day, holder in rows
+                if holder in places and issuers[places[holder].index] == platform
+            ]
+            if len(booked) >= limit:
+                break
+        return booked[:limit]
 
     def statistics(
         self,
@@ -670,7 +710,7 @@ def read_pages(
         places = [Archived.of(number) for number in numbers if number >= ARCHIVED]
         unknown = list({at.file for at in places} - named.keys())
         for at in range(0, len(unknown), _IN_MAX):
-            named |= digests(connection, unknown[at : at + _IN_MAX])
+            named |= page_digests(connection, unknown[at : at + _IN_MAX])
         found |= read_archived(files, places, named)
     return found
 

@@ -69,8 +69,8 @@ statement = Table(
     Index("ix_statement_kind", "kind", "index"),
 )
 
-#: Where the reduction of a holder stands.  Its day comes first: holders fall anywhere, but what is
-#: written now lies together, however much there is.
+#: Where the reduction of a holder stands, until its day is archived (`chain.store.archive`).  The
+#: day comes first: holders fall anywhere, but what is written now lies together.
 reduction = Table(
     "reduction",
     metadata,
@@ -165,6 +165,21 @@ page_file = Table(
         primary_key=True,
         autoincrement=False,
     ),
+    Column("digest", LargeBinary, nullable=False),
+)
+
+#: The files of places of reductions whose days are closed (likewise).
+place_file = Table(
+    "place_file",
+    metadata,
+    Column(
+        "number",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("first", LargeBinary, nullable=False, comment="day and holder of its first row"),
+    Column("last", LargeBinary, nullable=False, comment="of its last one"),
     Column("digest", LargeBinary, nullable=False),
 )
 

@@ -14,7 +14,7 @@ from support.postgres import engine_of
 from support.replay import check_replay
 
 from chain import register
-from chain.paths import REGISTER
+from chain.paths import PLACES, REGISTER
 from chain.proofs import check_free, check_held
 from chain.spans import FOREVER
 from chain.store import archive, tables
@@ -34,6 +34,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of three items, so that a few spans are a tree of them; a few of them in a block."""
     monkeypatch.setattr(register, "PAGE_ITEMS_MAX", 3)
     monkeypatch.setattr(archive, "PAGES_AT_ONCE", 4)
+    monkeypatch.setattr(archive, "PLACES_AT_ONCE", 5)
 
 
 def found(folder: Path) -> City:
@@ -54,12 +55,13 @@ def page_count(city: City) -> int:
         return connection.scalar(sa.select(sa.func.count()).select_from(tables.page)) or 0
 
 
-def files(city: City) -> list[str]:
+def files(city: City, folder: str = REGISTER) -> list[str]:
     """The files that the database names; all are there."""
+    table = {REGISTER: tables.page_file, PLACES: tables.place_file}[folder]
     with city.store.engine.connect() as connection:
-        named = connection.scalars(sa.select(tables.page_file.c.digest)).all()
-    paths = sorted(archive.pages_path(digest) for digest in named)
-    assert set(paths) <= set(city.store.files.paths(REGISTER))
+        named = connection.scalars(sa.select(table.c.digest)).all()
+    paths = sorted(f"{folder}{digest.hex()[:2]}/{digest.hex()}" for digest in named)
+    assert set(paths) <= set(city.store.files.paths(folder))
     return paths
 
 
@@ -165,13 +167,14 @@ def test_a_backup_has_what_is_archived_and_what_is_restored_is_archived_again(
 def test_files_that_no_block_names_go_when_a_process_takes_the_lead(tmp_path: Path) -> None:
     city = closed(tmp_path / "city")
     kept = files(city)
-    stray = {archive.pages_path(bytes(32)): b"stray"}
-    city.store.files.write(stray)
+    places = files(city, PLACES)
+    city.store.files.write({f"{folder}00/{'00' * 32}": b"stray" for folder in (REGISTER, PLACES)})
     (city.folder / f"{kept[0]}.0123.new").write_bytes(b"half of a")
     lead = city.store.lead()
     assert lead is not None
     lead.close()
     assert sorted(city.store.files.paths(REGISTER)) == kept
+    assert sorted(city.store.files.paths(PLACES)) == places
     check_replay(city)
 
 
@@ -185,6 +188,43 @@ def test_a_file_that_is_gone_or_cut_off_is_noticed(tmp_path: Path) -> None:
     path.unlink()
     with city.reopen().store.snapshot() as snapshot, pytest.raises(Unreadable):
         list(snapshot.register().spans())
+    for name in files(city, PLACES):
+        (city.folder / name).unlink()
+    (reduction,) = city.reduce(lines(city, 0, "x"))
+    with city.reopen().store.snapshot() as snapshot, pytest.raises(Unreadable):
+        snapshot.locate(reduction.holder)
+
+
+def test_where_reductions_of_closed_days_stand_is_found_in_files(tmp_path: Path) -> None:
+    """Recorded, voided, and recorded again; by their day, and without it."""
+    city = found(tmp_path / "city")
+    given = [lines(city, day, *(f"{day}/{n}" for n in range(9))) for day in range(3)]
+    for day in range(3):
+        city.now = NOON + day * DAY
+        answer = city.submit(given[day])
+        city.post(city.void(answer, [3, 4], "metro-app"))
+        city.submit(given[day][4:5])
+    holders = [(day, of.holder) for day in range(3) for of in city.reduce(given[day])]
+    pass_days(city, 1)
+    with city.store.snapshot() as snapshot:
+        before = list(snapshot.reductions())
+        places = {holder: snapshot.locate(holder) for _, holder in holders}
+    assert [place and place.voided is not None for place in places.values()].count(True) == 3
+    city.post(city.close(TODAY + 2))
+    for _ in range(6):
+        city.now += 1
+        city.govern(RAISE)
+    assert len(files(city, PLACES)) == 4
+    with city.reopen().store.snapshot() as snapshot:
+        assert {row.day for row in snapshot.rows(tables.reduction)} == {TODAY + 2}
+        assert list(snapshot.reductions()) == before
+        for day, holder in holders:
+            assert snapshot.locate(holder) == places[holder]
+            assert snapshot.places([holder], [TODAY + day]) == {holder: places[holder]}
+            assert snapshot.places([holder], [TODAY + day + 1]) == {}
+        assert snapshot.places([holder for _, holder in holders]) == places
+        assert snapshot.locate(bytes(32)) is snapshot.locate(b"\xff" * 32) is None
+    check_replay(city)
 
 
 # --- with and without ---

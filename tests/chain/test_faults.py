@@ -20,7 +20,7 @@ from support.replay import check_provable, check_replay
 
 from chain import register
 from chain.admission import Admitted
-from chain.paths import CHECKPOINT, REGISTER, pages_path
+from chain.paths import CHECKPOINT, PLACES, REGISTER, pages_path, places_path
 from chain.spans import Span
 from chain.store import tables
 from keys.statements import Statement
@@ -252,7 +252,7 @@ def test_a_close_that_fails_makes_its_lots_once_and_archives_its_pages(
     calls = list(faults.calls)
     # Two blocks: of what waited before the close, and of the close with its lot and its pages.
     assert calls.count("database COMMIT") == 2
-    assert calls.count("rename") == 2 * 3 + 2
+    assert calls.count("rename") == 2 * 3 + 3
     for at in range(1 + late % stride, len(calls) + 1, stride):
         faults = Faults(at, late)
         city = opened_copy(str(at), faults)
@@ -267,11 +267,13 @@ def test_a_close_that_fails_makes_its_lots_once_and_archives_its_pages(
         with city.store.snapshot() as snapshot:
             [lot] = snapshot.lots()
             [(_, digest)] = snapshot.rows(tables.page_file)
+            [place_file] = snapshot.rows(tables.place_file)
         assert city.store.lot_tree(lot).count == lot.count == 5
         # What a block that failed had archived is of another block, or goes.
         lead = city.store.lead()
         assert lead is not None
         lead.close()
         assert city.store.files.paths(REGISTER) == [pages_path(digest)]
+        assert city.store.files.paths(PLACES) == [places_path(place_file.digest)]
         city.store.engine.dispose()
         shutil.rmtree(tmp_path / str(at))

@@ -25,6 +25,7 @@ APPEND_ONLY = [
     "final",
     "lot",
     "page_file",
+    "place_file",
     "policy_link",
     "refusal",
     "statement",

@@ -1,4 +1,4 @@
-"""The files of the register's pages that change no more.
+"""The files of pages and places that change no more.
 
 Revision: 0007, after 0006.
 """
@@ -15,16 +15,31 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "page_file",
-        sa.Column(
-            "number",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
-        ),
+        _number(),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_page_file")),
+    )
+    op.create_table(
+        "place_file",
+        _number(),
+        sa.Column(
+            "first", sa.LargeBinary(), nullable=False, comment="day and holder of its first row"
+        ),
+        sa.Column("last", sa.LargeBinary(), nullable=False, comment="of its last one"),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_place_file")),
+    )
+
+
+def _number() -> sa.Column[int]:
+    return sa.Column(
+        "number",
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+        autoincrement=False,
+        nullable=False,
     )
 
 
 def downgrade() -> None:
+    op.drop_table("place_file")
     op.drop_table("page_file")
