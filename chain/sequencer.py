@@ -30,7 +30,7 @@ from chain.pages import ROOT_PAGE
 from chain.paths import lot_path
 from chain.receipts import sign_tree
 from chain.reductions import Reduction
-from chain.register import Register
+from chain.register import PAGES_CACHED_MAX, Register
 from chain.rules import NAMED_BY, apply, check_signed
 from chain.spans import FOREVER, Span
 from chain.state import State
@@ -96,12 +96,20 @@ class Sequencer:
     ``signers`` hold the operator's keys: the one in force, and any that is to follow it, so that
     governance may rotate the key between two statements of a block.  ``lead`` is the right to seal
     (`chain.store.leading`): after another process took it over, nothing is sealed here.  Without it
-    only the height of a block keeps two writers apart.
+    only the height of a block keeps two writers apart.  About ``pages_cached`` pages of the
+    register are kept in memory, some 4 KB each.
     """
 
-    def __init__(self, store: LedgerStore, *signers: Signer, lead: Lead | None = None) -> None:
+    def __init__(
+        self,
+        store: LedgerStore,
+        *signers: Signer,
+        lead: Lead | None = None,
+        pages_cached: int = PAGES_CACHED_MAX,
+    ) -> None:
         self.store = store
         self.lead = lead
+        self._pages_cached = pages_cached
         self._signers = {signer.public.kid: signer for signer in signers}
         self._memory: _Memory | None = None
         # Reductions that this process admitted itself need not be read again from their file.
@@ -337,7 +345,8 @@ class Sequencer:
             with self.store.snapshot() as snapshot:
                 head = snapshot.head()
                 state = snapshot.state()
-            register = Register(self._read_pages, head.next_page if head else ROOT_PAGE + 1)
+            next_page = head.next_page if head else ROOT_PAGE + 1
+            register = Register(self._read_pages, next_page, self._pages_cached)
             if head and register.root() != head.register_root:
                 raise Fault("register-differs", height=head.height)
             self._memory = _Memory(

@@ -232,7 +232,7 @@ RAISE = {"action": "threshold", "governors": 1, "instead_of": 1}
 @pytest.mark.parametrize(
     "late", [False, pytest.param(True, marks=pytest.mark.long)], ids=["not-done", "done"]
 )
-def test_a_close_that_fails_makes_its_lots_once_and_archives_its_pages(
+def test_a_close_that_fails_makes_its_lots_once(
     late: bool, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(register, "PAGE_ITEMS_MAX", 2)
