@@ -41,7 +41,7 @@ from chain.register import Register
 from chain.spans import FOREVER, Span
 from chain.store import tables
 from chain.store.archive import Moved, enter, remove_strays
-from chain.store.database import execute_rows, migrate, open_engine, sqlite_url
+from chain.store.database import execute_rows, execute_short_rows, migrate, open_engine, sqlite_url
 from chain.store.erasing import erase
 from chain.store.leading import Lead, take_lead
 from chain.store.snapshot import Head, Memory, Place, Snapshot
@@ -195,7 +195,7 @@ class LedgerStore:
             subject = _insert(connection, tables.subject).on_conflict_do_nothing()
             # In the order of the table: neighbours share a page, and two writers never wait for
             # each other in a circle.
-            execute_rows(connection, subject, _SUBJECT_COLUMNS, sorted(subjects))
+            execute_short_rows(connection, subject, _SUBJECT_COLUMNS, sorted(subjects))
 
     def lead(self) -> Lead | None:
         """Take the lead (`chain.store.leading`); None where another process has it."""
@@ -258,7 +258,9 @@ class LedgerStore:
         if block.recorded:
             # A voided reduction may be submitted, and recorded, again.
             made = _insert(connection, tables.reduction)
-            execute_rows(
+            # Neighbours share a page; of what was voided and recorded again the last one counts.
+            recorded = {row[:2]: row for row in sorted(block.recorded)}
+            execute_short_rows(
                 connection,
                 made.on_conflict_do_update(
                     index_elements=["day", "holder"],
@@ -269,7 +271,7 @@ class LedgerStore:
                     },
                 ),
                 ["day", "holder", "index", "position"],
-                sorted(block.recorded),  # neighbours share a page
+                list(recorded.values()),
             )
         if block.voided:
             reduction = tables.reduction
