@@ -24,7 +24,7 @@ alone and is in no proof.
 Pages that change no more go to an *archive*: files of pages one after the other, those below first.
 The number of such a page says where it is, from the highest of its 48 bits:
 
-    1 ‖ file (20) ‖ items of the file before it (21) ‖ items of the page (6)
+    1 ‖ file (24) ‖ items of the file before it (17) ‖ items of the page (6)
 
 Should something below it change all the same, the page is copied to one with a number of its own.
 """
@@ -59,8 +59,8 @@ ROOT_PAGE = 1
 PAGES_DECODED_MAX = 8_192
 ARCHIVED = 1 << 47
 """The numbers of pages in an archive begin here."""
-ARCHIVE_ITEMS_MAX = 1 << 21
-_FILE_SHIFT, _PLACE_SHIFT = 27, 6
+ARCHIVE_ITEMS_MAX = 1 << 17
+_FILE_SHIFT, _PLACE_SHIFT = 23, 6
 
 ITEM_SIZE = 40
 ROW_SIZE = KEY_SIZE + ITEM_SIZE

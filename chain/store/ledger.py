@@ -54,6 +54,7 @@ from keys.statements import Statement
 from keys.strict import dump_json
 
 _SUBJECT_COLUMNS = ["day", "pseudonym", "holder"]
+_NO_SPAN = (None,) * len(Span._fields)
 
 
 @dataclass(frozen=True)
@@ -287,17 +288,12 @@ class LedgerStore:
                 [{"on": day, "of": holder, "by": index} for day, holder, index in block.voided],
             )
         if block.refusals:
-            connection.execute(
+            execute_short_rows(
+                connection,
                 insert(tables.refusal),
+                ["index", "position", "code", "claim", "day", *Span._fields],
                 [
-                    {
-                        "index": index,
-                        "position": position,
-                        "code": why.code,
-                        "claim": why.claim,
-                        "day": why.day,
-                        **_met(why.met),
-                    }
+                    (index, position, why.code, why.claim, why.day, *(why.met or _NO_SPAN))
                     for index, position, why in block.refusals
                 ],
             )
@@ -501,12 +497,6 @@ def put_pages(connection: Connection, pages: Mapping[int, bytes | None]) -> None
     gone = [{"of": number} for number, data in pages.items() if data is None]
     if gone:
         connection.execute(delete(page).where(page.c.number == bindparam("of")), gone)
-
-
-def _met(span: Span | None) -> dict[str, object]:
-    if span is None:
-        return {"line": None, "start": None, "end": None, "holder": None}
-    return span._asdict()
 
 
 def _take_off(

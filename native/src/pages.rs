@@ -876,7 +876,7 @@ impl Archive {
             .map_err(|_| Error::PageCorrupt)?;
         self.most -= 1;
         let place = (start / ROW_SIZE) as u64;
-        Ok(ARCHIVED | self.file << 27 | place << 6 | page.len() as u64)
+        Ok(ARCHIVED | self.file << 23 | place << 6 | page.len() as u64)
     }
 }
 
