@@ -59,7 +59,7 @@ ROOT_PAGE = 1
 PAGES_DECODED_MAX = 8_192
 ARCHIVED = 1 << 47
 """The numbers of pages in an archive begin here."""
-ARCHIVE_ITEMS_MAX = 1 << 17
+_FILE_ITEMS = 1 << 17
 _FILE_SHIFT, _PLACE_SHIFT = 23, 6
 
 ITEM_SIZE = 40
@@ -272,7 +272,7 @@ class Archived(NamedTuple):
     @classmethod
     def of(cls, number: int) -> "Archived":
         """What the number of a page in an archive says."""
-        place = (number >> _PLACE_SHIFT) % ARCHIVE_ITEMS_MAX
+        place = (number >> _PLACE_SHIFT) % _FILE_ITEMS
         count = number % (1 << _PLACE_SHIFT)
         file = (number - ARCHIVED) >> _FILE_SHIFT
         return cls(file, place * STORED_SIZE, count * STORED_SIZE)
