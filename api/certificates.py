@@ -223,13 +223,14 @@ class Writing:
             )
         if not drawn:
             raise Usage("sample-empty")
-        excerpt = self._proving.excerpt(self._places(drawn), _data)
+        excerpt = self._proving.excerpt(self._places(drawn, lots), _data)
         sample = {"draws": draws, "lots": shown, "platform": excerpt.pop("signers"), **excerpt}
         return sample, len(drawn)
 
-    def _places(self, leaves: Collection[bytes]) -> list[Place]:
+    def _places(self, leaves: Collection[bytes], lots: Sequence[Lot]) -> list[Place]:
         """Where reductions are recorded, in the order of the log."""
-        live = self._snapshot.live([make_holder("reduction", leaf) for leaf in leaves])
+        holders = [make_holder("reduction", leaf) for leaf in leaves]
+        live = self._snapshot.live(holders, {lot.day for lot in lots})
         if len(live) != len(leaves):
             raise Fault("lot-not-recorded")
         return sorted(live.values(), key=lambda place: (place.index, place.position))

@@ -4,7 +4,7 @@ Activities are private; what is made of them here is for the platform, its users
 who is named.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -29,13 +29,16 @@ class Behind(NamedTuple):
     activity: Activity | None
 
 
-def behind(store: LedgerStore, snapshot: Snapshot, leaves: Iterable[bytes]) -> Iterator[Behind]:
-    """What stands behind recorded reductions, by their leaf hashes; in the order of the log.
+def behind(
+    store: LedgerStore, snapshot: Snapshot, leaves: Iterable[bytes], days: Collection[int]
+) -> Iterator[Behind]:
+    """What stands behind recorded reductions of some days, by their leaf hashes; in the order of
+    the log.
 
     Raises `Fault` if an activity is not the one that was submitted.
     """
     holders = [make_holder("reduction", leaf) for leaf in leaves]
-    live = snapshot.live(holders)
+    live = snapshot.live(holders, days)
     places = sorted((live[holder] for holder in holders), key=lambda at: (at.index, at.position))
     for index, group in groupby(places, key=lambda place: place.index):
         root = bytes.fromhex(snapshot.statement(index).body["root"])
@@ -69,7 +72,8 @@ def sample(
     keys: list[set[bytes]] = [set() for _ in lots]
     for place, offset in drawn(lots, nonce, draws):
         keys[place].add(trees[place].at(offset)[0])
-    found = {one.reduction.leaf: one for one in behind(store, snapshot, set().union(*keys))}
+    all_of_them = behind(store, snapshot, set().union(*keys), {lot.day for lot in lots})
+    found = {one.reduction.leaf: one for one in all_of_them}
     return {
         "format": FORMAT,
         "ledger": snapshot.statement(0).id.hex(),

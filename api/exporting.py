@@ -25,7 +25,7 @@ def write_lot(store: LedgerStore, platform: str, scenario: str, day: int) -> dic
         keys = store.lot_tree(lot).keys
         proving = Proving(store, snapshot)
         line, held = proving.state.classes.line, proving.register.held
-        places = snapshot.live([make_holder("reduction", key) for key in keys])
+        places = snapshot.live([make_holder("reduction", key) for key in keys], [day])
         signers: dict[bytes, dict[str, Any]] = {}
         submissions: list[dict[str, Any]] = []
         reductions: list[Reduction] = []

@@ -104,7 +104,9 @@ class Submitting:
     def _sort_out(self, items: Sequence[Item]) -> tuple[list[Item], Known]:
         """Those that are not recorded yet, and those that are."""
         with self.ledger.store.snapshot() as snapshot:
-            live = snapshot.live([item.reduction.holder for item in items])
+            live = snapshot.live(
+                [item.reduction.holder for item in items], {item.reduction.day for item in items}
+            )
         new = [item for item in items if item.reduction.holder not in live]
         known = [
             (item, live[item.reduction.holder]) for item in items if item.reduction.holder in live

@@ -8,9 +8,12 @@ as a whole.  All calls to the system go through `System`, so that tests can make
 
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import cast
 
 from keys.errors import Unreadable
 
@@ -55,6 +58,18 @@ class Files:
         except OSError as error:
             raise Unreadable("file-unreadable", path=path, reason=error.strerror) from error
 
+    @contextmanager
+    def mapped(self, path: str) -> Iterator[bytes]:
+        """A file's bytes, read where they are looked at; raises `Unreadable`."""
+        try:
+            with open(self.folder / path, "rb") as file:
+                data = mmap(file.fileno(), 0, access=ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise Unreadable("file-unreadable", path=path, reason=str(error)) from error
+        with data:
+            # It is sliced as bytes are.
+            yield cast(bytes, data)
+
     def exists(self, path: str) -> bool:
         """Whether there is such a file."""
         return (self.folder / path).is_file()
@@ -87,6 +102,11 @@ class Files:
         """Have files that are there survive a loss of power, whoever wrote them."""
         for folder in sorted({(self.folder / path).parent for path in paths}):
             self._flush(folder)
+
+    def paths(self, under: str) -> list[str]:
+        """All files under a folder, also those that were not finished."""
+        files = (path for path in (self.folder / under).rglob("*") if path.is_file())
+        return [str(path.relative_to(self.folder)) for path in files]
 
     def remove(self, path: str) -> None:
         """Remove a file if it is there."""

@@ -20,6 +20,13 @@ The node at the top of a range of items is where ``commons`` is least.  Encoded,
 As in a B-tree, a page that overflows is split, here at its top node, and its parts stand in the
 page above; a page left with one item gives it back.  Which pages there are is a matter of storage
 alone and is in no proof.
+
+Pages that change no more go to an *archive*: files of pages one after the other, those below first.
+The number of such a page says where it is, from the highest of its 48 bits:
+
+    1 ‖ file (24) ‖ items of the file before it (17) ‖ items of the page (6)
+
+Should something below it change all the same, the page is copied to one with a number of its own.
 """
 
 from bisect import bisect_left, bisect_right
@@ -50,9 +57,15 @@ from keys.errors import Fault
 
 ROOT_PAGE = 1
 PAGES_DECODED_MAX = 8_192
+ARCHIVED = 1 << 47
+"""The numbers of pages in an archive begin here."""
+_FILE_ITEMS = 1 << 17
+_FILE_SHIFT, _PLACE_SHIFT = 23, 6
 
 ITEM_SIZE = 40
 ROW_SIZE = KEY_SIZE + ITEM_SIZE
+STORED_SIZE = ROW_SIZE + 1 + HASH_SIZE
+"""Bytes of an item and of what stands beside it, as it is stored."""
 _STUB = 0x80
 
 Steps = list[tuple[int, bytes]]
@@ -84,7 +97,7 @@ class Page:
     @classmethod
     def decode(cls, data: bytes) -> "Page":
         """Read a stored page; raises `Fault` unless its items are in order, and part as it says."""
-        count, rest = divmod(len(data), KEY_SIZE + ITEM_SIZE + 1 + HASH_SIZE)
+        count, rest = divmod(len(data), STORED_SIZE)
         if rest:
             raise Fault("page-corrupt")
         columns = _columns(count).unpack(data)
@@ -249,11 +262,26 @@ def _span(key: bytes, item: bytes) -> Span:
     )
 
 
-def stored_spans(data: bytes) -> list[Span]:
-    """The spans that a stored page holds itself, in order; raises `Fault`."""
-    page = Page.decode(data)
-    items = zip(page.keys, page.items, strict=True)
-    return [_span(key, item) for key, item in items if not item[0] & _STUB]
+class Archived(NamedTuple):
+    """Where a page of an archive is: its file, and its first byte and its size there."""
+
+    file: int
+    start: int
+    size: int
+
+    @classmethod
+    def of(cls, number: int) -> "Archived":
+        """What the number of a page in an archive says."""
+        place = (number >> _PLACE_SHIFT) % _FILE_ITEMS
+        count = number % (1 << _PLACE_SHIFT)
+        file = (number - ARCHIVED) >> _FILE_SHIFT
+        return cls(file, place * STORED_SIZE, count * STORED_SIZE)
+
+    @property
+    def number(self) -> int:
+        """The number of the page."""
+        place, count = self.start // STORED_SIZE, self.size // STORED_SIZE
+        return ARCHIVED | self.file << _FILE_SHIFT | place << _PLACE_SHIFT | count
 
 
 @in_kernel
@@ -466,6 +494,50 @@ class Pages:
             page.put(place + 1, key, item)
             low += 1
 
+    def archive(self, first: bytes, last: bytes, file: int, most: int) -> bytes:
+        """Move pages to a file of the archive, at most so many; its bytes.
+
+        Those below which all keys that there can ever be are ``first`` to ``last``.  Where all of
+        them are moved already, there are no bytes.
+        """
+        self.root()
+        moved = bytearray()
+        self._move(ROOT_PAGE, (first, last), file, most, moved)
+        return bytes(moved)
+
+    def _move(
+        self, number: int, within: tuple[bytes, bytes], file: int, most: int, moved: bytearray
+    ) -> int:
+        """Move the pages below a page; how many more can be moved."""
+        page = self._page(number)
+        first, last = within
+        meeting = [
+            place
+            for place, (key, item) in enumerate(zip(page.keys, page.items, strict=True))
+            if item[0] & _STUB
+            and _below(item) < ARCHIVED
+            and key <= last
+            and first <= _last_below(key, item[1])
+        ]
+        self._fetch({_below(page.items[place]) for place in meeting[:most]})
+        for place in meeting:
+            if most == 0:
+                break
+            key, item = page.keys[place], page.items[place]
+            below = _below(item)
+            most = self._move(below, within, file, most, moved)
+            child = self._page(below)
+            hot = any(of[0] & _STUB and _below(of) < ARCHIVED for of in child.items)
+            if most and not hot and first <= key and _last_below(key, item[1]) <= last:
+                data = child.encode()
+                archived = Archived(file, len(moved), len(data))
+                moved += data
+                page.items[place] = _stub(archived.number, item[8:], item[1])
+                self._changed[number], self._changed[below] = page, None
+                del self._pages[below]
+                most -= 1
+        return most
+
     def root(self) -> bytes:
         """The root of the register as it stands, 32 bytes."""
         page = self._page(ROOT_PAGE)
@@ -495,6 +567,11 @@ class Pages:
         if not child.stale:
             return
         digest = self._settle(child)
+        if number >= ARCHIVED:
+            # What is archived stays as it is.
+            del self._pages[number], self._changed[number]
+            number, self.next_page = self.next_page, self.next_page + 1
+            self._pages[number] = self._changed[number] = child
         count = len(child.keys)
         if count == 0:
             page.drop(place)
@@ -502,7 +579,7 @@ class Pages:
             page.keys[place], page.items[place] = child.keys[0], child.items[0]
         elif count <= self._items_max:
             # After a removal the prefix may be longer; the shorter one still covers the page.
-            page.items[place] = page.items[place][:8] + digest
+            page.items[place] = _stub(number, digest, page.items[place][1])
         else:
             page.replace(place, *self._parts(child, number))
         if count <= 1:

@@ -64,6 +64,21 @@ class Register:
         """The pages changed since the last call, encoded; None for those to delete."""
         return self._pages.drain()
 
+    def archive(self, until: int, file: int, most: int) -> bytes:
+        """Move pages of days that are over to a file of the archive (`chain.pages`); its bytes.
+
+        Those in which there can be no spans but on lines of the days before ``until``, at most so
+        many.  Where all of them are moved already, there are no bytes.  `drain` gives them among
+        the pages to delete.
+        """
+        if until <= 1:
+            return b""
+        # On day 0 are the lines that have no day.
+        first, last = (1).to_bytes(2), (until - 1).to_bytes(2)
+        return self._pages.archive(
+            first.ljust(KEY_SIZE, b"\0"), last.ljust(KEY_SIZE, b"\xff"), file, most
+        )
+
     # --- search ---
 
     def overlapping(

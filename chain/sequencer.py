@@ -30,7 +30,7 @@ from chain.pages import ROOT_PAGE
 from chain.paths import lot_path
 from chain.receipts import sign_tree
 from chain.reductions import Reduction
-from chain.register import Register
+from chain.register import PAGES_CACHED_MAX, Register
 from chain.rules import NAMED_BY, apply, check_signed
 from chain.spans import FOREVER, Span
 from chain.state import State
@@ -86,6 +86,8 @@ class _Memory:
     recorded: int
     refused: int
     grams: int
+    archived_until: int = 0
+    """The days before this one are archived, as far as they can be."""
 
 
 class Sequencer:
@@ -94,12 +96,20 @@ class Sequencer:
     ``signers`` hold the operator's keys: the one in force, and any that is to follow it, so that
     governance may rotate the key between two statements of a block.  ``lead`` is the right to seal
     (`chain.store.leading`): after another process took it over, nothing is sealed here.  Without it
-    only the height of a block keeps two writers apart.
+    only the height of a block keeps two writers apart.  About ``pages_cached`` pages of the
+    register are kept in memory, some 4 KB each.
     """
 
-    def __init__(self, store: LedgerStore, *signers: Signer, lead: Lead | None = None) -> None:
+    def __init__(
+        self,
+        store: LedgerStore,
+        *signers: Signer,
+        lead: Lead | None = None,
+        pages_cached: int = PAGES_CACHED_MAX,
+    ) -> None:
         self.store = store
         self.lead = lead
+        self._pages_cached = pages_cached
         self._signers = {signer.public.kid: signer for signer in signers}
         self._memory: _Memory | None = None
         # Reductions that this process admitted itself need not be read again from their file.
@@ -202,6 +212,9 @@ class Sequencer:
         memory, seal = draft.memory, draft.statements[-1]
         frontier = memory.frontier.append(leaf_hashes([s.data for s in draft.statements]))
         origin, root = state.genesis.origin, draft.view.root()
+        moved, until = None, state.closed_until
+        if memory.archived_until < until:
+            moved = self.store.archive(memory.register, until)
         pages = memory.register.drain()
         head = Head(
             height=state.height,
@@ -233,13 +246,20 @@ class Sequencer:
                 statistics=draft.statistics,
                 lots=list(draft.lots),
                 pages=pages,
+                moved=moved,
                 done=draft.done,
                 refused=draft.refused,
             ),
             self.lead,
         )
         self._memory = _Memory(
-            state, memory.register, frontier, head.recorded, head.refused, head.grams
+            state,
+            memory.register,
+            frontier,
+            head.recorded,
+            head.refused,
+            head.grams,
+            memory.archived_until if moved and any(moved) else until,
         )
         return head
 
@@ -325,7 +345,8 @@ class Sequencer:
             with self.store.snapshot() as snapshot:
                 head = snapshot.head()
                 state = snapshot.state()
-            register = Register(self._read_pages, head.next_page if head else ROOT_PAGE + 1)
+            next_page = head.next_page if head else ROOT_PAGE + 1
+            register = Register(self._read_pages, next_page, self._pages_cached)
             if head and register.root() != head.register_root:
                 raise Fault("register-differs", height=head.height)
             self._memory = _Memory(
@@ -355,8 +376,8 @@ class _Draft:
         self.view = _View(store, memory.register, known)
         self.state = memory.state
         self.statements: list[Statement] = []
-        self.recorded: list[tuple[bytes, int, int]] = []
-        self.voided: list[tuple[bytes, int]] = []
+        self.recorded: list[tuple[int, bytes, int, int]] = []
+        self.voided: list[tuple[int, bytes, int]] = []
         self.refusals: list[tuple[int, int, Refused]] = []
         self.days: list[tuple[int, int]] = []
         self.statistics: dict[tuple[int, str, str], tuple[int, int]] = {}
@@ -396,7 +417,7 @@ class _Draft:
         if entry.statement.kind == "close":
             self.lots = self.view.gathered
         if entry.statement.kind == "void":
-            self.voided += [(reduction.holder, index) for reduction in entry.reductions]
+            self.voided += [(of.day, of.holder, index) for of in entry.reductions]
             for of in entry.reductions:
                 self._count((of.day, of.platform, of.scenario), -1, -of.grams)
         return effects.state
@@ -407,7 +428,7 @@ class _Draft:
         self.days += [(day, index) for day in set(days)]
         recorded = [place for place, why in enumerate(effects.outcomes) if why is None]
         holders = batch.holders()
-        self.recorded += [(holders[place], index, place) for place in recorded]
+        self.recorded += [(days[place], holders[place], index, place) for place in recorded]
         self.refusals += [
             (index, place, why) for place, why in enumerate(effects.outcomes) if why is not None
         ]

@@ -29,7 +29,7 @@ from chain.classes import GRAMMARS
 from chain.issuances import Issuance, issued
 from chain.store.snapshot import Snapshot
 from keys.errors import Usage
-from keys.strict import dump_json
+from keys.strict import dump_json, parse_date
 
 
 def add_to(app: typer.Typer) -> None:
@@ -111,7 +111,8 @@ def _grams(ledger: Ledger, snapshot: Snapshot, records: Records, of: Issuance) -
     for stretch in stretches(_steps(ledger, snapshot, of))[of.statement]:
         certification = certifications[records.issuance(stretch.issuance).certification]
         used = dict(within(certified_entries(ledger.store, certification), stretch))
-        for one in behind(ledger.store, snapshot, used):
+        days = [parse_date(day) for day, *_ in certification.body["lots"]]
+        for one in behind(ledger.store, snapshot, used, days):
             grams[_subject(one.activity)] += used[one.reduction.leaf]
     return grams
 

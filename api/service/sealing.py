@@ -66,7 +66,8 @@ class Sealing:
             self._stopped.wait(LEAD_SECONDS)
 
     def _lead(self, lead: Lead) -> None:
-        sequencer = Sequencer(self._store, *self._signers, lead=lead)
+        pages = self._settings.register_pages
+        sequencer = Sequencer(self._store, *self._signers, lead=lead, pages_cached=pages)
         LEADING.set(1)
         LOG.info("leading", extra={"epoch": lead.epoch})
         while not self._stopped.is_set():

@@ -6,6 +6,8 @@ The limits bound what one request, or one member, can make the service do.
 from pydantic import Field, HttpUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chain.register import PAGES_CACHED_MAX
+
 
 class Settings(BaseSettings):
     """The settings of one `tally serve`; the same in all of its processes."""
@@ -27,6 +29,9 @@ class Settings(BaseSettings):
     """How long statements gather before a block is sealed; less if many came."""
     block_statements: int = Field(default=256, ge=1)
     """So many statements that wait are sealed at once."""
+
+    register_pages: int = Field(default=PAGES_CACHED_MAX, ge=1)
+    """Pages of the register that the process which seals keeps in memory, some 4 KB each."""
 
     cosigners: dict[str, HttpUrl] = Field(default={})
     """Addresses of auditors and witnesses, by the names of their keys in the governed policy."""

@@ -107,7 +107,8 @@ def _waiting(
 
 def _platforms(snapshot: Snapshot, refusals: Iterable[Refused]) -> dict[bytes, str]:
     """The platforms that submitted what the refusals met, by its holder."""
-    places = snapshot.places({refused.met.holder for refused in refusals if refused.met})
+    met = [(refused.met, refused.day) for refused in refusals if refused.met]
+    places = snapshot.holding([span for span, _ in met], {day for _, day in met})
     issuers = snapshot.issuers({place.index for place in places.values()})
     return {holder: issuers[place.index] for holder, place in places.items()}
 

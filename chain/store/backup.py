@@ -17,8 +17,7 @@ its spans, and every file is compared with the root that names it.  Then the log
 after a crash, which also erases again whatever the log says is erased.
 """
 
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from io import BytesIO
 from itertools import islice
@@ -26,22 +25,23 @@ from pathlib import Path
 from typing import Any
 
 import cbor2
-from sqlalchemy import Connection, MetaData, func, insert, select, update
+from sqlalchemy import Connection, MetaData, Table, func, insert, inspect, select, update
 
 from chain import merkle
 from chain.activities import parse_activity
 from chain.files import Files
 from chain.lots import Lot, LotTree
 from chain.merkle import Frontier, leaf_hashes
-from chain.pages import ROOT_PAGE, stored_spans
+from chain.pages import ROOT_PAGE
 from chain.paths import activities_path, lot_path, reductions_path
 from chain.reductions import parse_reductions
 from chain.register import Register
 from chain.spans import HASH_SIZE, Span
 from chain.store import tables
+from chain.store.archive import Moved, archive_pages, archive_places, enter
 from chain.store.database import execute_rows, migrate, version
 from chain.store.ledger import LedgerStore, put_pages
-from chain.store.snapshot import read_pages
+from chain.store.snapshot import Memory, Snapshot, read_pages
 from keys.errors import Malformed, Unreadable, Usage, VerificationError
 from keys.notes import Checkpoint, parse_note
 from keys.statements import Statement, parse_statement
@@ -54,8 +54,9 @@ CHUNK_BYTES = 4_194_304
 """A file of rows is ended when it has grown to so many bytes."""
 ROWS_AT_ONCE = 10_000
 SPANS_AT_ONCE = 65_536
-# The pages are written anew, and a lead is of the processes that there are.
-_LEFT_OUT = (tables.page, tables.lead)
+PAGES_CACHED = 4_096
+# The pages and the archive are written anew, and a lead is of the processes that there are.
+_LEFT_OUT = (tables.page, tables.page_file, tables.place_file, tables.lead)
 
 Manifest = dict[str, Any]
 
@@ -77,12 +78,11 @@ def back_up(store: LedgerStore, folder: Path) -> Manifest:
             "root": head.frontier.root().hex(),
             "register": head.register_root.hex(),
             "tables": {
-                table.name: _write(files, table.name, table.columns.keys(), snapshot.rows(table))
-                for table in tables.metadata.sorted_tables
-                if table not in _LEFT_OUT
+                table.name: _write(files, table.name, table.columns.keys(), rows)
+                for table, rows in _rows(snapshot)
             },
         }
-        spans = (span for page in snapshot.rows(tables.page) for span in stored_spans(page.data))
+        spans = _spans(snapshot.register(PAGES_CACHED))
         manifest["tables"][SPANS] = _write(files, SPANS, Span._fields, spans)
     for path in _paths(_Reader(folder, manifest)):
         files.write({path: store.files.read(path)})
@@ -104,7 +104,7 @@ def restore(folder: Path, store: LedgerStore) -> Manifest:
     migrate(store.engine, store.files, backup.manifest["version"])
     with store.writing() as connection:
         _load(connection, backup)
-        _build_register(connection, backup)
+        _build_register(connection, backup, store)
     store.prepare()
     store.publish()
     store.publish_cosigned()
@@ -220,6 +220,23 @@ def _write(
     return {"columns": list(columns), "rows": count, "files": number, "last": before.hex()}
 
 
+def _rows(snapshot: Snapshot) -> Iterator[tuple[Table, Iterable[Iterable[Any]]]]:
+    """The rows of each table that is in a backup."""
+    for table in tables.metadata.sorted_tables:
+        if table is tables.reduction:
+            yield table, snapshot.reductions()
+        elif table not in _LEFT_OUT:
+            yield table, snapshot.rows(table)
+
+
+def _spans(register: Register) -> Iterator[Span]:
+    """All spans in order, while few pages are in memory."""
+    spans = register.spans()
+    while some := list(islice(spans, SPANS_AT_ONCE)):
+        yield from some
+        register.drain()
+
+
 def _paths(backup: _Reader) -> Iterator[str]:
     """The files that the statements and the lots name."""
     for statement in backup.statements():
@@ -302,13 +319,27 @@ def _load(connection: Connection, backup: _Reader) -> None:
         connection.execute(select(func.setval("pending_number_seq", func.coalesce(last, 1))))
 
 
-def _build_register(connection: Connection, backup: _Reader) -> None:
+def _build_register(connection: Connection, backup: _Reader, store: LedgerStore) -> None:
     """Build the register from its spans; raises `VerificationError` if its root is another."""
-    register = Register(partial(read_pages, connection), ROOT_PAGE + 1)
+    named: dict[int, bytes] = {}
+
+    def read(numbers: Sequence[int]) -> dict[int, bytes]:
+        return read_pages(connection, numbers, store.files, named)
+
+    register = Register(read, ROOT_PAGE + 1)
+    closed, number = _closed_until(connection, store), 0
     spans = (Span(*row) for row in backup.rows(SPANS))
     while some := list(islice(spans, SPANS_AT_ONCE)):
         register.change(some)
+        # They come in order: what is of the days before the last one is complete.
+        until = min(closed, some[-1].day)
+        while pages := archive_pages(store.files, register, until, number):
+            put_pages(connection, register.drain())
+            enter(connection, Moved(pages, None))
+            number += 1
         put_pages(connection, register.drain())
+    while places := closed and archive_places(store.files, connection, closed):
+        enter(connection, Moved(None, places))
     if register.root().hex() != backup.manifest["register"]:
         raise _differs("register")
     last = select(func.max(tables.block.c.height)).scalar_subquery()
@@ -317,3 +348,11 @@ def _build_register(connection: Connection, backup: _Reader) -> None:
         .where(tables.block.c.height == last)
         .values(next_page=register.next_page)
     )
+
+
+def _closed_until(connection: Connection, store: LedgerStore) -> int:
+    """The days before this one can be archived: none in tables from before there was an archive."""
+    if not inspect(connection).has_table(tables.page_file.name):
+        return 0
+    state = Snapshot(connection, Memory(), store.files).state()
+    return state.closed_until if state else 0

@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Insert, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Insert, create_engine, event, make_url, select, text
 from sqlalchemy.exc import ProgrammingError
 
 from chain.files import Files
@@ -148,3 +148,21 @@ def execute_rows(
     else:
         named = [dict(zip(columns, row, strict=True)) for row in rows]
         connection.exec_driver_sql(str(compiled), named)
+
+
+def execute_short_rows(
+    connection: Connection, statement: Insert, columns: list[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """The same for rows of which none is the same twice, and that are short: on PostgreSQL an array
+    for each column takes half the time."""
+    if not rows or connection.dialect.name != "postgresql":
+        execute_rows(connection, statement, columns, rows)
+        return
+    types = (statement.table.c[name].type.compile(connection.dialect) for name in columns)
+    arrays = (f"%({name})b::{kind}[]" for name, kind in zip(columns, types, strict=True))
+    source = select(text("*")).select_from(text(f"unnest({', '.join(arrays)})"))
+    compiled = statement.from_select(columns, source).compile(dialect=connection.dialect)
+    # The driver's own marks: binary, and nothing of it is a percent sign to be kept.
+    marked = str(compiled).replace("%%(", "%(")
+    values = dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True))
+    connection.exec_driver_sql(marked, values)

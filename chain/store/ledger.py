@@ -7,6 +7,8 @@
     activities/aa/ROOT.ndjson   the activities behind them, verbatim; private; where one was
                                 erased (`chain.store.erasing`), an empty line
     lots/aa/ROOT                the reductions of a lot, by its root (`chain.lots`)
+    register/aa/DIGEST          what closed days leave in the database: pages of the register,
+    places/aa/DIGEST            and where their reductions stand (`chain.store.archive`)
 
 A block is there once its one transaction is committed; `publish` then writes its tiles and its
 checkpoint from the database, and is also what start-up calls: after a crash at any point the same
@@ -35,9 +37,11 @@ from chain.paths import (
     reductions_path,
 )
 from chain.reductions import Reduction, parse_reductions, split_reductions
+from chain.register import Register
 from chain.spans import FOREVER, Span
 from chain.store import tables
-from chain.store.database import execute_rows, migrate, open_engine, sqlite_url
+from chain.store.archive import Moved, enter, remove_strays
+from chain.store.database import execute_rows, execute_short_rows, migrate, open_engine, sqlite_url
 from chain.store.erasing import erase
 from chain.store.leading import Lead, take_lead
 from chain.store.snapshot import Head, Memory, Place, Snapshot
@@ -50,6 +54,7 @@ from keys.statements import Statement
 from keys.strict import dump_json
 
 _SUBJECT_COLUMNS = ["day", "pseudonym", "holder"]
+_NO_SPAN = (None,) * len(Span._fields)
 
 
 @dataclass(frozen=True)
@@ -59,10 +64,10 @@ class Block:
     head: Head
     first: int
     statements: Sequence[Statement]
-    recorded: Sequence[tuple[bytes, int, int]]
-    """(holder, index, position) of each reduction recorded."""
-    voided: Sequence[tuple[bytes, int]]
-    """(holder, index of the void)."""
+    recorded: Sequence[tuple[int, bytes, int, int]]
+    """(day, holder, index, position) of each reduction recorded."""
+    voided: Sequence[tuple[int, bytes, int]]
+    """(day, holder, index of the void)."""
     refusals: Sequence[tuple[int, int, Refused]]
     """(index, position, why)."""
     days: Sequence[tuple[int, int]]
@@ -72,6 +77,8 @@ class Block:
     lots: Sequence[Lot]
     """The lots that a close made."""
     pages: Mapping[int, bytes | None]
+    moved: Moved | None
+    """Where some of the pages to delete are from now on, and some places of reductions."""
     done: Sequence[int]
     """Numbers of the pending statements that are in the block."""
     refused: Sequence[tuple[int, str]]
@@ -102,7 +109,7 @@ class LedgerStore:
         if self.engine.dialect.name == "postgresql":
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with self.engine.connect().execution_options(**options) as connection:
-            yield Snapshot(connection, self._memory)
+            yield Snapshot(connection, self._memory, self.files)
 
     # --- reductions and activities ---
 
@@ -141,9 +148,8 @@ class LedgerStore:
                     raise Fault("reductions-differ", index=index)
                 [(platform, scenario)] = batch.names()
                 days, holders = batch.days(), batch.holders()
-                places = snapshot.live(
-                    [of for of, day in zip(holders, days, strict=True) if first <= day < until]
-                )
+                closing = {day for day in days if first <= day < until}
+                places = snapshot.live(holders, closing)
                 rows = zip(holders, days, batch.leaves(), batch.grams(), strict=True)
                 for position, (holder, day, leaf, grams) in enumerate(rows):
                     # One that was voided may be live again, but elsewhere.
@@ -190,11 +196,26 @@ class LedgerStore:
             subject = _insert(connection, tables.subject).on_conflict_do_nothing()
             # In the order of the table: neighbours share a page, and two writers never wait for
             # each other in a circle.
-            execute_rows(connection, subject, _SUBJECT_COLUMNS, sorted(subjects))
+            execute_short_rows(connection, subject, _SUBJECT_COLUMNS, sorted(subjects))
 
     def lead(self) -> Lead | None:
         """Take the lead (`chain.store.leading`); None where another process has it."""
-        return take_lead(self.engine, self.folder)
+        lead = take_lead(self.engine, self.folder)
+        if lead is not None:
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(lead)
+                with self.engine.connect() as connection:
+                    remove_strays(self.files, connection)
+                stack.pop_all()
+        return lead
+
+    def archive(self, register: Register, until: int) -> Moved:
+        """Write some of what the days before ``until`` leave to new files, and flush them.
+
+        The block whose pages are drained next is to name them.
+        """
+        with self.snapshot() as snapshot:
+            return snapshot.archive(register, until)
 
     def commit(self, block: Block, lead: Lead | None = None) -> None:
         """Enter a block, all of it or nothing.
@@ -238,40 +259,41 @@ class LedgerStore:
         if block.recorded:
             # A voided reduction may be submitted, and recorded, again.
             made = _insert(connection, tables.reduction)
-            execute_rows(
+            # Neighbours share a page; of what was voided and recorded again the last one counts.
+            recorded = {row[:2]: row for row in sorted(block.recorded)}
+            execute_short_rows(
                 connection,
                 made.on_conflict_do_update(
-                    index_elements=["holder"],
+                    index_elements=["day", "holder"],
                     set_={
                         "index": made.excluded.index,
                         "position": made.excluded.position,
                         "voided": null(),
                     },
                 ),
-                ["holder", "index", "position"],
-                sorted(block.recorded),  # neighbours share a page
+                ["day", "holder", "index", "position"],
+                list(recorded.values()),
             )
         if block.voided:
             reduction = tables.reduction
             connection.execute(
                 update(reduction)
                 # One that the block records again after the void is not voided.
-                .where(reduction.c.holder == bindparam("of"), reduction.c.index < bindparam("by"))
+                .where(
+                    reduction.c.day == bindparam("on"),
+                    reduction.c.holder == bindparam("of"),
+                    reduction.c.index < bindparam("by"),
+                )
                 .values(voided=bindparam("by")),
-                [{"of": holder, "by": index} for holder, index in block.voided],
+                [{"on": day, "of": holder, "by": index} for day, holder, index in block.voided],
             )
         if block.refusals:
-            connection.execute(
+            execute_short_rows(
+                connection,
                 insert(tables.refusal),
+                ["index", "position", "code", "claim", "day", *Span._fields],
                 [
-                    {
-                        "index": index,
-                        "position": position,
-                        "code": why.code,
-                        "claim": why.claim,
-                        "day": why.day,
-                        **_met(why.met),
-                    }
+                    (index, position, why.code, why.claim, why.day, *(why.met or _NO_SPAN))
                     for index, position, why in block.refusals
                 ],
             )
@@ -297,6 +319,8 @@ class LedgerStore:
         if block.lots:
             connection.execute(insert(tables.lot), [lot._asdict() for lot in block.lots])
         put_pages(connection, block.pages)
+        if block.moved is not None:
+            enter(connection, block.moved)
         _take_off(connection, block.done, block.refused)
 
     @contextlib.contextmanager
@@ -473,12 +497,6 @@ def put_pages(connection: Connection, pages: Mapping[int, bytes | None]) -> None
     gone = [{"of": number} for number, data in pages.items() if data is None]
     if gone:
         connection.execute(delete(page).where(page.c.number == bindparam("of")), gone)
-
-
-def _met(span: Span | None) -> dict[str, object]:
-    if span is None:
-        return {"line": None, "start": None, "end": None, "holder": None}
-    return span._asdict()
 
 
 def _take_off(

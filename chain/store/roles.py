@@ -13,7 +13,8 @@ from keys.errors import Usage
 
 MAY_ENTER = "SELECT, INSERT"
 MAY_CHANGE = {
-    "reduction": "SELECT, INSERT, UPDATE",  # voided, or recorded again after a void
+    # Voided, recorded again after a void, archived.
+    "reduction": "SELECT, INSERT, UPDATE, DELETE",
     "page": "SELECT, INSERT, UPDATE, DELETE",
     "pending": "SELECT, INSERT, UPDATE, DELETE",
     "statistic": "SELECT, INSERT, UPDATE",

@@ -21,13 +21,29 @@ from sqlalchemy import (
 )
 
 from chain.effects import Refused
+from chain.files import Files
 from chain.lots import Lot
 from chain.merkle import Frontier
-from chain.register import Register
+from chain.pages import ARCHIVED, ROOT_PAGE, Archived
+from chain.register import PAGES_CACHED_MAX, Register
 from chain.rules import GOVERNANCE_KINDS, replay_governance
 from chain.spans import FOREVER, Span
 from chain.state import State
 from chain.store import tables
+from chain.store.archive import (
+    Moved,
+    PlaceFile,
+    PlaceRow,
+    all_places,
+    archive_pages,
+    archive_places,
+    find_places,
+    next_number,
+    page_digests,
+    place_files,
+    place_key,
+    read_archived,
+)
 from chain.store.database import version
 from keys.errors import Fault, Usage
 from keys.notes import NOTE_SIGNATURES_MAX, NoteKey, NoteSignature, format_note, parse_note
@@ -111,11 +127,14 @@ class Memory:
     """What snapshots of one ledger have read that others will ask for as well.
 
     state: the newest; what governance decides later goes on from it.  statements: entries of the
-    log, which never change, by their indices.
+    log, which never change, by their indices.  page_files and place_files: the files of the
+    archive, likewise: the digests of the first by their numbers, all of the others in order.
     """
 
     state: State | None = None
     statements: dict[int, Statement] = field(default_factory=dict)
+    page_files: dict[int, bytes] = field(default_factory=dict)
+    place_files: list[PlaceFile] = field(default_factory=list)
     _pages: tuple[int, dict[int, bytes]] = (-1, {})
 
     def pages(self, height: int) -> dict[int, bytes]:
@@ -130,9 +149,10 @@ class Memory:
 class Snapshot:
     """The ledger as of one block, read in one transaction; close it soon."""
 
-    def __init__(self, connection: Connection, memory: Memory) -> None:
+    def __init__(self, connection: Connection, memory: Memory, files: Files) -> None:
         self._connection = connection
         self._memory = memory
+        self._files = files
         self._head: Head | None = None
 
     def head(self) -> Head | None:
@@ -291,10 +311,10 @@ class Snapshot:
         """The log's origin, from its genesis."""
         return str(self.statement(0).body["origin"])
 
-    def register(self) -> Register:
+    def register(self, cached_max: int = PAGES_CACHED_MAX) -> Register:
         """The register as of this block, for proofs."""
         head = self.head()
-        return Register(self.pages, head.next_page if head else 2)
+        return Register(self.pages, head.next_page if head else ROOT_PAGE + 1, cached_max)
 
     def pages(self, numbers: Sequence[int]) -> dict[int, bytes]:
         """Stored pages of the register, those that exist."""
@@ -302,10 +322,18 @@ class Snapshot:
         known = self._memory.pages(head.height if head else -1)
         found = {number: known[number] for number in numbers if number in known}
         missing = [number for number in numbers if number not in found]
-        found |= read_pages(self._connection, missing)
+        found |= read_pages(self._connection, missing, self._files, self._memory.page_files)
         if len(known) < PAGES_REMEMBERED:  # the top of the register is what comes first
             known.update(found)
         return found
+
+    def archive(self, register: Register, until: int) -> Moved:
+        """Write some of what the days before ``until`` leave to new files."""
+        number = next_number(self._connection, tables.page_file)
+        return Moved(
+            archive_pages(self._files, register, until, number),
+            archive_places(self._files, self._connection, until),
+        )
 
     def statement(self, index: int) -> Statement:
         """An entry of the log; raises `Usage`."""
@@ -374,16 +402,53 @@ class Snapshot:
         """Where the reduction with this holder stands."""
         return self.places([holder]).get(holder)
 
-    def places(self, holders: Collection[bytes]) -> dict[bytes, Place]:
-        """Where the reductions with these holders stand, those that were ever recorded."""
-        of = tables.reduction
-        columns = select(of.c.holder, of.c.index, of.c.position, of.c.voided)
-        rows = self._among(columns, of.c.holder, holders)
-        return {holder: Place(*place) for holder, *place in rows}
+    def places(
+        self, holders: Collection[bytes], days: Collection[int] | None = None
+    ) -> dict[bytes, Place]:
+        """Where the reductions with these holders stand, those that were ever recorded.
 
-    def live(self, holders: Sequence[bytes]) -> dict[bytes, Place]:
+        They are looked for on all days, which takes longer, or on those where they can be.
+        """
+        of, every = tables.reduction, select(tables.statistic.c.day).distinct()
+        columns = select(of.c.holder, of.c.index, of.c.position, of.c.voided)
+        among = every if days is None else list(days)
+        rows = self._among(columns.where(of.c.day.in_(among)), of.c.holder, holders)
+        found = {holder: Place(*place) for holder, *place in rows}
+        missing, index = set(holders) - found.keys(), self._place_files()
+        if missing and index:
+            if days is None:
+                days = self._connection.scalars(every).all()
+            archived = range(int.from_bytes(index[-1].last[:2]) + 1)
+            keys = [place_key(day, of) for day in days if day in archived for of in missing]
+            for _, holder, at, position, voided in find_places(self._files, index, keys):
+                found[holder] = Place(at, position, voided)
+        return found
+
+    def _place_files(self) -> list[PlaceFile]:
+        known = self._memory.place_files
+        if more := place_files(self._connection, len(known)):
+            # Not added to: another thread may look at it, or do the same.
+            self._memory.place_files = known = [*known, *more]
+        return known
+
+    def reductions(self) -> Iterator[PlaceRow]:
+        """Where all reductions stand that were ever recorded, by day and holder."""
+        yield from all_places(self._files, self._place_files())
+        yield from map(tuple, self.rows(tables.reduction))
+
+    def holding(self, spans: Collection[Span], days: Iterable[int] = ()) -> dict[bytes, Place]:
+        """Where the reductions stand that hold these spans, most of them on ``days`` or on the
+        days of their lines."""
+        holders = {span.holder for span in spans}
+        found = self.places(holders, {*days, *(span.day for span in spans)})
+        return found | self.places(holders - found.keys())
+
+    def live(
+        self, holders: Collection[bytes], days: Collection[int] | None = None
+    ) -> dict[bytes, Place]:
         """Where those of the holders stand whose reductions are recorded and not voided."""
-        return {h: place for h, place in self.places(holders).items() if place.voided is None}
+        found = self.places(holders, days).items()
+        return {holder: place for holder, place in found if place.voided is None}
 
     def submissions_on(self, first: int, until: int) -> list[int]:
         """The log indices of the submissions with reductions on the days ``[first, until)``."""
@@ -420,8 +485,7 @@ class Snapshot:
     ) -> list[Booked]:
         """What a platform ever had recorded for these pseudonyms on the days ``[first, until)``:
         the first ``limit`` of it, by day and holder."""
-        subject, of, statement = tables.subject, tables.reduction, tables.statement
-        statistic = tables.statistic
+        subject, statistic = tables.subject, tables.statistic
         # Days come first in the table, so that what is written together lies together.
         known = select(statistic.c.day).where(
             statistic.c.platform == platform,
@@ -429,21 +493,23 @@ class Snapshot:
             statistic.c.day < days[1],
         )
         wanted = (
-            select(subject.c.day, subject.c.holder, of.c.index, of.c.position, of.c.voided)
-            .join_from(subject, of, of.c.holder == subject.c.holder)
-            .join(statement, statement.c.index == of.c.index)
-            .where(
-                subject.c.day.in_(known),
-                subject.c.pseudonym.in_(pseudonyms),
-                statement.c.issuer == platform,
-            )
+            select(subject.c.day, subject.c.holder)
+            .where(subject.c.day.in_(known), subject.c.pseudonym.in_(pseudonyms))
             .order_by(subject.c.day, subject.c.holder)
-            .limit(limit)
         )
-        return [
-            Booked(day, holder, Place(*place))
-            for day, holder, *place in self._connection.execute(wanted)
-        ]
+        booked: list[Booked] = []
+        for rows in self._connection.execute(wanted).partitions(ROWS_AT_ONCE):
+            on = {day for day, _ in rows}
+            places = self.places([holder for _, holder in rows], on)
+            issuers = self.issuers({place.index for place in places.values()})
+            booked += [
+                Booked(day, holder, places[holder])
+                for day, holder in rows
+                if holder in places and issuers[places[holder].index] == platform
+            ]
+            if len(booked) >= limit:
+                break
+        return booked[:limit]
 
     def statistics(
         self,
@@ -630,12 +696,22 @@ class Snapshot:
         return _head(row) if row is not None else None
 
 
-def read_pages(connection: Connection, numbers: Sequence[int]) -> dict[int, bytes]:
-    """Stored pages of the register, those that exist."""
+def read_pages(
+    connection: Connection, numbers: Sequence[int], files: Files, named: dict[int, bytes]
+) -> dict[int, bytes]:
+    """Stored pages of the register, those that exist; the digests of the archive's files are
+    remembered in ``named``."""
+    rows = [number for number in numbers if number < ARCHIVED]
     found: dict[int, bytes] = {}
-    for at in range(0, len(numbers), _IN_MAX):
-        asked = {"numbers": numbers[at : at + _IN_MAX]}
+    for at in range(0, len(rows), _IN_MAX):
+        asked = {"numbers": rows[at : at + _IN_MAX]}
         found.update(map(tuple, connection.execute(_PAGES, asked)))
+    if len(rows) < len(numbers):
+        places = [Archived.of(number) for number in numbers if number >= ARCHIVED]
+        unknown = list({at.file for at in places} - named.keys())
+        for at in range(0, len(unknown), _IN_MAX):
+            named |= page_digests(connection, unknown[at : at + _IN_MAX])
+        found |= read_archived(files, places, named)
     return found
 
 

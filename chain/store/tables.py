@@ -69,10 +69,12 @@ statement = Table(
     Index("ix_statement_kind", "kind", "index"),
 )
 
-#: Where the reduction of a holder stands; the holder is the key, since conflicts name it.
+#: Where the reduction of a holder stands, until its day is archived (`chain.store.archive`).  The
+#: day comes first: holders fall anywhere, but what is written now lies together.
 reduction = Table(
     "reduction",
     metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
     Column("holder", LargeBinary, primary_key=True),
     Column("index", BigInteger, nullable=False, comment="log index of the submission"),
     Column("position", Integer, nullable=False, comment="place in the submission"),
@@ -151,6 +153,34 @@ page = Table(
         autoincrement=False,
     ),
     Column("data", LargeBinary, nullable=False),
+)
+
+#: The files of its pages that change no more (`chain.store.archive`).
+page_file = Table(
+    "page_file",
+    metadata,
+    Column(
+        "number",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("digest", LargeBinary, nullable=False),
+)
+
+#: The files of places of reductions whose days are closed (likewise).
+place_file = Table(
+    "place_file",
+    metadata,
+    Column(
+        "number",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("first", LargeBinary, nullable=False, comment="day and holder of its first row"),
+    Column("last", LargeBinary, nullable=False, comment="of its last one"),
+    Column("digest", LargeBinary, nullable=False),
 )
 
 #: Admitted statements that wait for a block; ``refusal`` is set when the rules refused one.

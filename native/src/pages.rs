@@ -22,6 +22,8 @@ const NODE_TAG: u8 = 0x11;
 const STUB: u8 = 0x80;
 /// A column has room for a multiple of this: pages are many, and grow often.
 const ROOM: usize = 8;
+/// The numbers of pages in an archive begin here; what else they say stands in `chain/pages.py`.
+const ARCHIVED: u64 = 1 << 47;
 /// Bits increase from page to page, so a way down that is longer leads in a circle.
 const DEPTH_MAX: u32 = 256;
 
@@ -253,6 +255,12 @@ impl Page {
             self.nodes[place] = node_hash(NODE_TAG, bits, &self.keys[low], &left, &right);
         }
         self.nodes[place]
+    }
+
+    /// Whether there is no page below but those of an archive.
+    fn is_last(&self) -> bool {
+        let mut stubs = self.items.iter().filter_map(stub);
+        stubs.all(|stub| stub.page >= ARCHIVED)
     }
 
     fn row(&self, place: usize) -> Row {
@@ -637,17 +645,73 @@ impl Pages {
         }
         let mut child = self.take(number)?;
         let hash = self.settle(&mut child, depth)?;
+        let mut number = number;
+        if number >= ARCHIVED {
+            // What is archived stays as it is.
+            self.changed.remove(&number);
+            number = self.new_number();
+            self.changed.insert(number);
+        }
         match child.len() {
             0 => page.drop(place),
             1 => (page.keys[place], page.items[place]) = child.row(0),
             count if count <= self.items_max => {
                 // After a removal the prefix may be longer; the shorter one still covers the page.
-                page.items[place][8..].copy_from_slice(&hash);
+                page.items[place] = make_stub(number, page.items[place][1], &hash);
                 self.pages.insert(number, child);
             }
             _ => {
                 let parts = self.parts(&child, Some(number));
                 page.replace(place, parts);
+            }
+        }
+        Ok(())
+    }
+
+    fn new_number(&mut self) -> u64 {
+        self.next_page += 1;
+        self.next_page - 1
+    }
+
+    /// Move pages to a file of the archive, at most so many; its bytes.
+    ///
+    /// Those below which all keys that there can ever be are `first` to `last`.
+    pub fn archive(&mut self, first: &Key, last: &Key, file: u64, most: usize) -> Result<Vec<u8>> {
+        self.root()?;
+        let mut archive = Archive {
+            first: *first,
+            last: *last,
+            file,
+            most,
+            data: Vec::new(),
+        };
+        self.move_below(ROOT_PAGE, &mut archive, DEPTH_MAX)?;
+        Ok(archive.data)
+    }
+
+    /// Move the pages below a page.
+    fn move_below(&mut self, number: u64, archive: &mut Archive, depth: u32) -> Result<()> {
+        let depth = depth.checked_sub(1).ok_or(Error::PageCorrupt)?;
+        let page = self.page(number)?;
+        let meeting: Vec<(usize, Key, Stub)> = (0..page.len())
+            .filter_map(|place| Some((place, page.keys[place], stub(&page.items[place])?)))
+            .filter(|(_, key, stub)| stub.page < ARCHIVED && archive.meets(key, stub.bits))
+            .collect();
+        self.fetch(meeting.iter().take(archive.most).map(|of| of.2.page))?;
+        for (place, key, stub) in meeting {
+            if archive.most == 0 {
+                break;
+            }
+            self.move_below(stub.page, archive, depth)?;
+            let goes = archive.most > 0
+                && archive.holds(&key, stub.bits)
+                && self.page(stub.page)?.is_last();
+            if goes {
+                let child = self.take(stub.page)?;
+                let archived = archive.enter(&child)?;
+                let page = self.page(number)?;
+                page.items[place] = make_stub(archived, stub.bits, &tail(&page.items[place]));
+                self.changed.extend([number, stub.page]);
             }
         }
         Ok(())
@@ -666,10 +730,7 @@ impl Pages {
             let (key, item) = if high - low == 1 {
                 page.row(low)
             } else {
-                let number = number.take().unwrap_or_else(|| {
-                    self.next_page += 1;
-                    self.next_page - 1
-                });
+                let number = number.take().unwrap_or_else(|| self.new_number());
                 let part = page.part(low, high);
                 let place = part.split(0, part.len());
                 let (bits, hash) = (part.commons[place], part.nodes[place]);
@@ -784,6 +845,38 @@ impl Page {
         }
         self.edit(&places, &rows, &gone);
         Ok(())
+    }
+}
+
+/// A file of the archive in the making: of which keys, its number, how many pages more, its bytes.
+struct Archive {
+    first: Key,
+    last: Key,
+    file: u64,
+    most: usize,
+    data: Vec<u8>,
+}
+
+impl Archive {
+    /// Whether keys that begin with the first `bits` bits of `key` can be among its own.
+    fn meets(&self, key: &Key, bits: u8) -> bool {
+        *key <= self.last && self.first <= last_below(bits, key)
+    }
+
+    /// Whether all of them are.
+    fn holds(&self, key: &Key, bits: u8) -> bool {
+        self.first <= *key && last_below(bits, key) <= self.last
+    }
+
+    /// Take in a page; its number.
+    fn enter(&mut self, page: &Page) -> Result<u64> {
+        let start = self.data.len();
+        self.data.resize(start + page.size(), 0);
+        page.encode(&mut self.data[start..])
+            .map_err(|_| Error::PageCorrupt)?;
+        self.most -= 1;
+        let place = (start / ROW_SIZE) as u64;
+        Ok(ARCHIVED | self.file << 23 | place << 6 | page.len() as u64)
     }
 }
 

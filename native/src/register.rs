@@ -145,6 +145,19 @@ impl Pages {
         Ok(drained)
     }
 
+    fn archive<'py>(
+        &mut self,
+        py: Python<'py>,
+        first: &[u8],
+        last: &[u8],
+        file: u64,
+        most: usize,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let (first, last): (Key, Key) = (first.try_into()?, last.try_into()?);
+        let data = work(py, || self.pages.archive(&first, &last, file, most))?;
+        Ok(PyBytes::new(py, &data))
+    }
+
     fn walk<'py>(
         &mut self,
         py: Python<'py>,

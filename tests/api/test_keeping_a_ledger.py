@@ -109,7 +109,7 @@ def test_a_ledger_is_backed_up_and_goes_on_elsewhere(run: Run, tmp_path: Path) -
 
 
 def test_the_tables_are_brought_up_to_date_by_a_command(run: Run) -> None:
-    assert run.json("database", "upgrade", "city") == {"version": "0005"}
+    assert run.json("database", "upgrade", "city") == {"version": "0007"}
 
 
 def test_a_role_of_postgresql_is_given_what_a_service_needs(run: Run, database: str) -> None:

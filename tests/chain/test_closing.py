@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 from support.city import FIRST_DAY, NOON, TODAY, City, scenario_document
+from support.older import take_back
 from support.replay import check_replay
 
 from chain.genesis import library, publish_methodology
@@ -305,20 +305,7 @@ def test_a_damaged_file_of_reductions_closes_nothing(city: City) -> None:
 def test_an_older_ledger_learns_the_days_of_its_submissions(city: City) -> None:
     answer = city.submit([city.ride("ann", NOON), city.ride("ann", NOON + DAY)])
     wait(city, 4)
-    with city.store.engine.begin() as connection:
-        for statement in (
-            "DROP TABLE policy_link",
-            "DROP TABLE final",
-            "DROP TABLE cosignature",
-            "DROP TABLE submission_day",
-            "DROP TABLE lot",
-            "DROP TABLE lead",
-            "DROP TABLE subject",
-            "DROP TABLE statistic",
-            "UPDATE alembic_version SET version_num = '0001'",
-        ):
-            connection.execute(sa.text(statement))
-    city.store.engine.dispose()
+    take_back(city.store, "0001")
     again = city.reopen()
     with again.store.snapshot() as snapshot:
         assert snapshot.submissions_on(TODAY, TODAY + 1) == [answer.index]

@@ -18,9 +18,11 @@ from support.faults import Faults, FaultySystem, Injected, note_checkpoint
 from support.postgres import copy_ledger
 from support.replay import check_provable, check_replay
 
+from chain import register
 from chain.admission import Admitted
-from chain.paths import CHECKPOINT
+from chain.paths import CHECKPOINT, PLACES, REGISTER, pages_path, places_path
 from chain.spans import Span
+from chain.store import tables
 from keys.statements import Statement
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -212,9 +214,9 @@ def test_faults_upon_faults(scenes: dict[str, Scene], tmp_path: Path) -> None:
 
 
 def closing(folder: Path) -> Statement:
-    """A ledger on which a submission waits, and after it a close of its day."""
+    """A ledger on which a submission waits, and after it a close of its day; pages of two items."""
     city = City.found(folder, acceptance_days=0)
-    city.submit([city.ride("ann", NOON)])
+    city.submit([city.ride(person, NOON) for person in ("ann", "ben", "dan", "eva", "fay")])
     city.now += 2 * 86_400
     city.post(city.sign("proposal", "governor", {"format": 1, "actions": [RAISE]}))
     close = city.close(TODAY + 1)
@@ -230,7 +232,10 @@ RAISE = {"action": "threshold", "governors": 1, "instead_of": 1}
 @pytest.mark.parametrize(
     "late", [False, pytest.param(True, marks=pytest.mark.long)], ids=["not-done", "done"]
 )
-def test_a_close_that_fails_makes_its_lots_once(late: bool, tmp_path: Path, database: str) -> None:
+def test_a_close_that_fails_makes_its_lots_once(
+    late: bool, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(register, "PAGE_ITEMS_MAX", 2)
     close = closing(tmp_path / "first")
     stride = STRIDES[database]
 
@@ -245,9 +250,9 @@ def test_a_close_that_fails_makes_its_lots_once(late: bool, tmp_path: Path, data
     faults = Faults()
     opened_copy("clean", faults).sequencer.seal_all(NOON + 2 * 86_400)
     calls = list(faults.calls)
-    # Two blocks: of what waited before the close, and of the close with its lot.
+    # Two blocks: of what waited before the close, and of the close with its lot and its pages.
     assert calls.count("database COMMIT") == 2
-    assert calls.count("rename") == 2 * 3 + 1
+    assert calls.count("rename") == 2 * 3 + 3
     for at in range(1 + late % stride, len(calls) + 1, stride):
         faults = Faults(at, late)
         city = opened_copy(str(at), faults)
@@ -261,6 +266,14 @@ def test_a_close_that_fails_makes_its_lots_once(late: bool, tmp_path: Path, data
         check_replay(city)
         with city.store.snapshot() as snapshot:
             [lot] = snapshot.lots()
-        assert city.store.lot_tree(lot).count == lot.count == 1
+            [(_, digest)] = snapshot.rows(tables.page_file)
+            [place_file] = snapshot.rows(tables.place_file)
+        assert city.store.lot_tree(lot).count == lot.count == 5
+        # What a block that failed had archived is of another block, or goes.
+        lead = city.store.lead()
+        assert lead is not None
+        lead.close()
+        assert city.store.files.paths(REGISTER) == [pages_path(digest)]
+        assert city.store.files.paths(PLACES) == [places_path(place_file.digest)]
         city.store.engine.dispose()
         shutil.rmtree(tmp_path / str(at))

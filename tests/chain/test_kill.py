@@ -11,19 +11,22 @@ from support.city import City
 from support.faults import note_checkpoint
 from support.replay import check_provable, check_replay
 
-from chain.paths import CHECKPOINT
+from chain.paths import CHECKPOINT, PLACES, REGISTER, pages_path, places_path
+from chain.store import tables
 
 pytestmark = pytest.mark.usefixtures("database")
 
-ENDLESS = Path(__file__).resolve().parents[1] / "support" / "endless.py"
+SUPPORT = Path(__file__).resolve().parents[1] / "support"
 STARTING_SECONDS = 0.6
 """About how long the process takes to begin; some are killed before they have."""
 
 
-def run_and_kill(folder: Path, generation: int, choice: random.Random) -> list[list[str]]:
+def run_and_kill(
+    script: str, folder: Path, generation: int, choice: random.Random
+) -> list[list[str]]:
     """The lines that the process had printed when it was killed, split in words."""
     process = subprocess.Popen(
-        [sys.executable, str(ENDLESS), str(folder), str(generation)],
+        [sys.executable, str(SUPPORT / script), str(folder), str(generation)],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -41,14 +44,16 @@ def run_and_kill(folder: Path, generation: int, choice: random.Random) -> list[l
     return [line.split() for line in lines[:-1]]  # the last one may be cut off
 
 
-def kill_again_and_again(folder: Path, kills: int, seed: int) -> tuple[int, int]:
+def kill_again_and_again(
+    folder: Path, kills: int, seed: int, script: str = "endless.py"
+) -> tuple[int, int]:
     """(statements acknowledged, blocks) after so many kills; raises if any promise was broken."""
     choice = random.Random(seed)
-    City.found(folder).store.engine.dispose()
+    City.found(folder, acceptance_days=0).store.engine.dispose()
     checkpoints: dict[int, set[bytes]] = {}
     places: dict[bytes, int] = {}
     for generation in range(1, kills + 1):
-        lines = run_and_kill(folder, generation, choice)
+        lines = run_and_kill(script, folder, generation, choice)
         note_checkpoint(folder / CHECKPOINT, checkpoints)
         city = City(folder)
         note_checkpoint(folder / CHECKPOINT, checkpoints)
@@ -93,6 +98,30 @@ def test_kills(tmp_path: Path, database: str) -> None:
     acknowledged, blocks = kill_again_and_again(tmp_path, kills, seed=7)
     assert acknowledged > kills
     assert blocks >= kills
+
+
+def kill_while_closing(folder: Path, kills: int, seed: int) -> int:
+    """How many files were archived; each of them is there, and no other."""
+    kill_again_and_again(folder, kills, seed, "closing.py")
+    city = City(folder)
+    lead = city.store.lead()
+    assert lead is not None
+    lead.close()
+    with city.store.snapshot() as snapshot:
+        named = [pages_path(row.digest) for row in snapshot.rows(tables.page_file)]
+        named += [places_path(row.digest) for row in snapshot.rows(tables.place_file)]
+    found = [path for folder in (REGISTER, PLACES) for path in city.store.files.paths(folder)]
+    assert sorted(found) == sorted(named)
+    return len(named)
+
+
+def test_kills_while_days_are_closed_and_archived(tmp_path: Path) -> None:
+    assert kill_while_closing(tmp_path, 4, seed=11) > 4
+
+
+@pytest.mark.long
+def test_a_hundred_kills_while_days_are_closed_and_archived(tmp_path: Path) -> None:
+    assert kill_while_closing(tmp_path, 100, seed=2027) > 100
 
 
 @pytest.mark.long

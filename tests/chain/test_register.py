@@ -20,7 +20,7 @@ from chain import pages, register
 from chain.calendar import Calendar
 from chain.classes import Classes
 from chain.genesis import default_classes
-from chain.pages import ROOT_PAGE, Page
+from chain.pages import ARCHIVED, ROOT_PAGE, Archived, Page
 from chain.proofs import Absent, Free, Held, Present, check_free, check_held
 from chain.register import Register
 from chain.spans import EMPTY_ROOT, Span, make_line
@@ -39,16 +39,22 @@ PAGE_SIZES = (4, 5, 40)
 
 
 class Store:
-    """Pages in a dictionary, with a tally of what is read and written."""
+    """Pages in a dictionary, and files of an archive, with a tally of what is read and written."""
 
     def __init__(self) -> None:
         self.pages: dict[int, bytes] = {}
+        self.files: list[bytes] = []
         self.reads: Counter[int] = Counter()
         self.writes: Counter[int] = Counter()
 
     def read(self, numbers: Sequence[int]) -> Mapping[int, bytes]:
         self.reads.update(numbers)
-        return {number: self.pages[number] for number in numbers if number in self.pages}
+        found = {number: self.pages[number] for number in numbers if number in self.pages}
+        for number in numbers:
+            if number >= ARCHIVED:
+                at = Archived.of(number)
+                found[number] = self.files[at.file][at.start : at.start + at.size]
+        return found
 
     def write(self, drained: Mapping[int, bytes | None]) -> None:
         self.writes.update(list(drained))
@@ -210,6 +216,17 @@ class Intervals(RuleBasedStateMachine):
         queries += [(span.line, span.start, span.end) for span in list(self.spans.values())[:3]]
         check_against(self.register, list(self.spans.values()), queries)
 
+    @rule(until=st.sampled_from((0, DAY, DAY + 1, DAY + 9)), most=st.sampled_from((1, 3, 1000)))
+    def archive(self, until: int, most: int) -> None:
+        """Pages of days go to a file; should their lines change all the same, they may."""
+        data = self.register.archive(until, len(self.store.files), most)
+        assert data == b"" or until > DAY
+        if data:
+            self.store.files.append(data)
+            self.store_pages()
+        if most == 1000:
+            assert self.register.archive(until, len(self.store.files), most) == b""
+
     @rule()
     def store_pages(self) -> None:
         """What is stored is one tree of pages: none left over, none too long."""
@@ -217,7 +234,8 @@ class Intervals(RuleBasedStateMachine):
         assert self.register.drain() == {}
         reached, level = {ROOT_PAGE}, [ROOT_PAGE]
         while level:
-            items = Page.decode(self.store.pages.get(level.pop(), b"")).items
+            number = level.pop()
+            items = Page.decode(self.store.read([number]).get(number, b"")).items
             assert len(items) <= register.PAGE_ITEMS_MAX
             below = [int.from_bytes(item[2:8]) for item in items if item[0] & 0x80]
             assert not reached & set(below)

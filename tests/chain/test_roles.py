@@ -24,6 +24,8 @@ APPEND_ONLY = [
     "cosignature",
     "final",
     "lot",
+    "page_file",
+    "place_file",
     "policy_link",
     "refusal",
     "statement",

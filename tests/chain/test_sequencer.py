@@ -478,7 +478,7 @@ def test_the_migrations_make_the_tables(city: City) -> None:
     with city.store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
-        assert context.get_current_revision() == "0005"
+        assert context.get_current_revision() == "0007"
 
 
 SAFE = {

@@ -854,3 +854,16 @@ def test_a_ledger_begins_with_a_genesis() -> None:
     with pytest.raises(Refusal) as refused:
         apply(None, Entry(statement), Replayed())
     assert refused.value.code == "genesis-first"
+
+
+def test_a_refusal_names_the_platform_whatever_day_its_reduction_is_of(city: City) -> None:
+    """A ticket is looked for on the day of who comes second, and then on the others."""
+    city.submit([city.ride("ann", NOON - 86_400, ticket="one")])
+    again = city.submit([city.ride("ben", NOON, ticket="one")], "pay-app")
+    met = again.refusals[0].met
+    assert met is not None
+    assert again.platforms == {met.holder: "metro-app"}
+    with city.store.snapshot() as snapshot:
+        assert snapshot.locate(met.holder) == snapshot.holding([met])[met.holder]
+        assert snapshot.places([met.holder], [TODAY - 1]) == snapshot.holding([met])
+        assert snapshot.places([met.holder], [TODAY]) == {}

@@ -74,6 +74,85 @@ def test_both_kernels_keep_the_same_pages(
         assert stored[0] == stored[1]
 
 
+DAYS = [day.to_bytes(2) for day in (0, 8, 9, 10, 11, 12)]
+DATED = st.builds(
+    Span,
+    st.builds(lambda day, n: day + bytes((1, n)) * 11, st.sampled_from(DAYS), st.integers(0, 255)),
+    st.integers(0, 300),
+    st.just(2**41),
+    st.binary(min_size=32, max_size=32),
+)
+CLOSES = st.lists(
+    st.tuples(
+        st.lists(DATED, max_size=60, unique_by=lambda span: span.key),
+        st.integers(1, 13),
+        st.sampled_from((1, 2, 99)),
+        st.randoms(),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(closes=CLOSES, items_max=st.sampled_from((2, 3, 38)), cached=st.sampled_from((0, 3, 99)))
+def test_both_kernels_archive_the_same_pages(
+    closes: list[tuple[list[Span], int, int, random.Random]], items_max: int, cached: int
+) -> None:
+    """Also where what is archived changes later on; and the tree is that of one without archive."""
+    stored: list[dict[int, bytes]] = [{}, {}, {}]
+    files: list[list[bytes]] = [[], []]
+
+    def read_from(kept: Mapping[int, bytes], archive: Sequence[bytes]) -> object:
+        def read(numbers: Sequence[int]) -> dict[int, bytes]:
+            found = {number: kept[number] for number in numbers if number in kept}
+            for number in numbers:
+                if number >= python.ARCHIVED:
+                    at = python.Archived.of(number)
+                    assert at.number == number
+                    found[number] = archive[at.file][at.start : at.start + at.size]
+            return found
+
+        return read
+
+    both = [
+        kind(read_from(pages, archive), items_max, 2, cached)
+        for kind, pages, archive in zip(
+            (native.Pages, python.Pages), stored[:2], files, strict=True
+        )
+    ]
+    plain = native.Pages(read_of(stored[2]), items_max, 2, cached)
+    live: dict[bytes, Span] = {}
+    for put, until, most, choose in closes:
+        drop = [live.pop(key) for key in choose.sample(sorted(live), len(live) // 4)]
+        live |= {span.key: span for span in put}
+        wanted = [(span.line, span.start, span.end) for span in put]
+        keys = sorted(choose.sample(sorted(live), min(9, len(live))))
+        said = []
+        for number, pages in enumerate([*both, plain]):
+            pages.change(put, drop)
+            moved = b""
+            if pages is not plain:
+                first, last = b"\0\1".ljust(32, b"\0"), (until - 1).to_bytes(2).ljust(32, b"\xff")
+                moved = pages.archive(first, last, len(files[number]), most)
+                files[number].append(moved)
+            drained = pages.drain()
+            stored[number] |= {n: data for n, data in drained.items() if data is not None}
+            for gone in [n for n, data in drained.items() if data is None]:
+                stored[number].pop(gone, None)
+            said.append(
+                [
+                    pages.root(),
+                    [list(map(tuple, found)) for found in pages.overlapping(wanted, 3)],
+                    [list(map(tuple, pages.following(key, 5))) for key in keys],
+                    [pages.walk(key, bits) for key in keys for bits in (192, 256)],
+                    pages.cover(keys) if keys else None,
+                    *([moved, drained, pages.next_page] if pages is not plain else []),
+                ]
+            )
+        assert said[0] == said[1]
+        assert said[2] == said[0][:5]
+
+
 def test_removing_what_is_not_there_is_a_fault() -> None:
     pages = native.Pages(read_of({}), 38, 2, 99)
     with pytest.raises(Fault, match="span-not-there"):
@@ -139,6 +218,7 @@ def fuzz(cases: int, seed: int) -> int:
             lambda: pages.change([], [span]),  # noqa: B023
             lambda: pages.walk(key, choose.choice((0, 192, 256))),  # noqa: B023
             lambda: pages.cover([key]),  # noqa: B023
+            lambda: pages.archive(LINES[0] + bytes(8), LINES[-1] + bytes(8), 1, 3),  # noqa: B023
             pages.drain,
         ]
         for use in choose.sample(uses, 3):

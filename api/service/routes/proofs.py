@@ -36,7 +36,7 @@ def spans(
         check_range(start, end)
         reaching = snapshot.register().reaching(name, start, end)
         found = [span for span, _ in zip(reaching, range(limit + 1), strict=False)]
-        places = snapshot.places([span.holder for span in found])
+        places = snapshot.holding(found)
         issuers = snapshot.issuers({place.index for place in places.values()})
     items: list[dict[str, Any]] = []
     for span in found[:limit]:

@@ -58,7 +58,8 @@ def reductions(
         size = page.size(state.index)
         after = page.after(int, int) or [0, 0]
         found, last = _search(of, snapshot, size, after, page.limit, days, only, scenario)
-        places = snapshot.places([one.reduction.holder for one in found])
+        on = {one.reduction.day for one in found}
+        places = snapshot.places([one.reduction.holder for one in found], on)
     items = [_shown(state, *one, places) for one in found]
     return page.answer(size, items, last)
 
