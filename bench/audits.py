@@ -54,7 +54,7 @@ def audit(folder: Path, processes: int, activities: bool) -> dict[str, Any]:
             [sys.executable, "-m", "verifier.cli", "audit", *given], stdout=subprocess.PIPE
         ) as process:
             while process.poll() is None:
-                memory |= {pid: _most(pid) or memory.get(pid, 0) for pid in _family(process.pid)}
+                memory |= {pid: most_memory(pid) or memory.get(pid, 0) for pid in _family(process.pid)}
                 time.sleep(_LOOK_SECONDS)
             seconds = time.perf_counter() - began
             said = process.stdout.read() if process.stdout else b""
@@ -93,7 +93,7 @@ def _family(pid: int) -> Iterator[int]:
             yield from _family(int(child))
 
 
-def _most(pid: int) -> int:
+def most_memory(pid: int) -> int:
     """The most memory that a process had until now, in KiB; 0 if it has ended (Linux)."""
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():

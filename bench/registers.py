@@ -51,15 +51,18 @@ def main() -> int:
     return 0
 
 
+def kernels() -> list[str]:
+    """The kernels that are here; the compiled one only where it was built (`make native`)."""
+    is_there = find_spec("carbon_tally_native") is not None
+    return [kernel.PYTHON, *[kernel.NATIVE] * is_there]
+
+
 def measure(
-    spans: Sequence[int] = SPANS, block: int = BLOCK, kernels: Sequence[str] | None = None
+    spans: Sequence[int] = SPANS, block: int = BLOCK, wanted: Sequence[str] | None = None
 ) -> list[dict[str, Any]]:
     """All figures, each kernel in a process of its own."""
-    if kernels is None:
-        is_there = find_spec("carbon_tally_native") is not None
-        kernels = [kernel.PYTHON, *[kernel.NATIVE] * is_there]
     measured: list[dict[str, Any]] = []
-    for name in kernels:
+    for name in wanted or kernels():
         command = [sys.executable, "-m", "bench.registers", "--json", "--block", str(block)]
         done = subprocess.run(
             [*command, "--spans", *map(str, spans)],
