@@ -54,7 +54,8 @@ def audit(folder: Path, processes: int, activities: bool) -> dict[str, Any]:
             [sys.executable, "-m", "verifier.cli", "audit", *given], stdout=subprocess.PIPE
         ) as process:
             while process.poll() is None:
-                memory |= {pid: most_memory(pid) or memory.get(pid, 0) for pid in _family(process.pid)}
+                for pid in _family(process.pid):
+                    memory[pid] = most_memory(pid) or memory.get(pid, 0)
                 time.sleep(_LOOK_SECONDS)
             seconds = time.perf_counter() - began
             said = process.stdout.read() if process.stdout else b""

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from keys.errors import Usage
 
-INTERFACE = 1
+INTERFACE = 2
 """The version of what the compiled kernel offers; it changes with any of its calls."""
 PYTHON, NATIVE = "python", "native"
 

@@ -12,11 +12,12 @@ epoch or on the block's height, and begin again from what it finds.
 """
 
 import json
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import compress
 
 from sqlalchemy.exc import IntegrityError
 
@@ -436,21 +437,15 @@ class _Draft:
 
     def _enter_submission(self, index: int, entry: Entry, effects: Effects) -> None:
         batch, statement = Batch.of(entry.reductions), entry.statement
-        days, grams = batch.days(), batch.grams()
+        days, holders = batch.days(), batch.holders()
         self.days += [(day, index) for day in set(days)]
-        recorded = [place for place, why in enumerate(effects.outcomes) if why is None]
-        holders = batch.holders()
-        self.recorded += [(holders[place], index, place) for place in recorded]
+        marked = [why is None for why in effects.outcomes]
+        self.recorded += [(holders[n], index, n) for n in compress(range(len(marked)), marked)]
         self.refusals += [
             (index, place, why) for place, why in enumerate(effects.outcomes) if why is not None
         ]
-        counts, sums = Counter[int](), Counter[int]()
-        for place in recorded:
-            counts[days[place]] += 1
-            sums[days[place]] += grams[place]
-        for day, count in counts.items():
-            name = (day, statement.issuer, statement.body["scenario"])
-            self._count(name, count, sums[day])
+        for day, of in batch.by_day(marked).items():
+            self._count((day, statement.issuer, statement.body["scenario"]), of.size, of.grams)
 
     def _count(self, name: tuple[int, str, str], count: int, grams: int) -> None:
         """Add reductions of a (day, platform, scenario) to the statistics, or take them off."""
