@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -31,7 +31,7 @@ import chain.reductions
 import chain.register
 import chain.spans
 from api.proving import prove_reduction
-from bench import audits, certificates, registers, service, ways
+from bench import audits, certificates, limits, registers, service, ways
 from bench.city import NOW, ORIGIN, RIDES, TRIPS, Batch, BenchCity, key
 from bench.memory import most_memory
 from bench.parts import measure_parts
@@ -92,7 +92,7 @@ def main() -> int:
 
 
 def run(folder: Path, spans: int, rounds: int) -> dict[str, Any]:
-    """The figures of one process; times in microseconds a reduction, unless a name says otherwise."""
+    """The figures of one process; microseconds a reduction, unless a name says otherwise."""
     for workload in (TRIPS, RIDES):
         filled = BenchCity(folder / workload.name, workload, -1)
         filled.preload(spans)
@@ -109,7 +109,8 @@ def run(folder: Path, spans: int, rounds: int) -> dict[str, Any]:
         measured[name] = json.loads(done.stdout)
     return {
         "machine": f"{_cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "sha256_us": measure_hash(),
+        "limits_us": limits.measure(),
+        "sha256_us": limits.measure_hash(),
         "submission": SUBMISSION,
         "submissions": SUBMISSIONS,
         "submissions_a_block": SUBMISSIONS_A_BLOCK,
@@ -154,17 +155,6 @@ def measure_here(folder: Path, spans: int, rounds: int) -> dict[str, Any]:
         "proofs": proofs,
         "memory_mib": most_memory(os.getpid()) / 1024,
     }
-
-
-def measure_hash() -> float:
-    """One SHA-256 of 100 bytes, as Python calls it, in microseconds."""
-    data, count = bytes(100), 200_000
-
-    def once() -> None:
-        for _ in range(count):
-            sha256(data).digest()
-
-    return min(_seconds(once) for _ in range(5)) / count * 1e6
 
 
 def measure_run(city: BenchCity, batches: Sequence[Batch]) -> dict[str, float]:
@@ -279,6 +269,7 @@ def show(result: dict[str, Any]) -> None:
         f"{result['submissions_a_block']} to a block, two claims a reduction, "
         f"best of {result['rounds']}"
     )
+    limits.show(result["limits_us"])
     rows, rate = [], 0.0
     for name, found in kernels.items():
         for register, us in found["stages_us"].items():
@@ -318,12 +309,6 @@ def show(result: dict[str, Any]) -> None:
     audits.show(result["audit"])
     certificates.show(result["certificate"])
     service.show(result["service"])
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 def _median(values: list[Any], scale: float = 1e3) -> float:

@@ -11,6 +11,7 @@ for memory, ``--long-blocks``, a block is one submission of 65,536 reductions.
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -50,7 +51,7 @@ def audit(
         policy.write_text(policy_text(ORIGIN, key("operator").public, None), "utf-8")
         given = [str(folder), "--policy", str(policy), "--state", f"{place}/state", "--json"]
         given += ["--processes", str(processes), *(["--activities"] if activities else [])]
-        began, memory = time.perf_counter(), dict[int, int]()
+        began, used, memory = time.perf_counter(), _processor(), dict[int, int]()
         with subprocess.Popen(
             [sys.executable, "-m", "verifier.cli", "audit", *given],
             env={**os.environ, "TALLY_KERNEL": name or kernel.name()},
@@ -72,6 +73,7 @@ def audit(
         "activities": activities,
         "reductions": reductions,
         "s": seconds,
+        "processor_us": (_processor() - used) / reductions * 1e6,
         "per_s": reductions / seconds,
         "memory_mib": sum(memory.values()) / 1024,
     }
@@ -93,10 +95,16 @@ def make(folder: Path, trips: int, a_day: int = A_DAY, form: tuple[int, int] | N
     return folder
 
 
+def _processor() -> float:
+    """The processor time of all processes that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def show(found: Sequence[dict[str, Any]]) -> None:
     """Print the table."""
     show_table(
-        ["reductions", "kernel", "processes", "activities", "rate", "seconds", "memory"],
+        ["reductions", "kernel", "processes", "activities", "rate", "processor", "memory"],
         [
             [
                 f"{of['reductions']:,}",
@@ -104,7 +112,7 @@ def show(found: Sequence[dict[str, Any]]) -> None:
                 of["processes"],
                 "computed again" if of["activities"] else "–",
                 f"{of['per_s']:,.0f} /s",
-                f"{of['s']:.1f}",
+                f"{of['processor_us']:.1f} µs",
                 f"{of['memory_mib']:,.0f} MiB",
             ]
             for of in found
