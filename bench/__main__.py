@@ -1,7 +1,11 @@
-"""`make bench`: one table of what each stage costs, best of five, against bare SHA-256.
+"""`make bench`: what each stage costs with each kernel, best of some rounds, against bare SHA-256;
+then the whole way in two processes, the register, audits, certificates, and the service.
 
-Rates at an empty register and at a million spans are taken in turns, so that the noise of a
-shared machine falls on both alike; only their ratio in one run means anything.
+    python -m bench [--spans 1000000] [--rounds 3] [--json]
+
+Each kernel has a process of its own, on copies of the same ledgers; the tables are as
+`docs/performance.md` has them.  Rates at an empty register and at a full one are taken in turns, so
+that the noise of a shared machine falls on both alike; only ratios within one run mean anything.
 """
 
 import argparse
@@ -10,11 +14,13 @@ import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +31,12 @@ import chain.reductions
 import chain.register
 import chain.spans
 from api.proving import prove_reduction
-from bench import audits, certificates, registers, service
+from bench import audits, certificates, limits, registers, service, ways
 from bench.city import NOW, ORIGIN, RIDES, TRIPS, Batch, BenchCity, key
+from bench.memory import most_memory
 from bench.parts import measure_parts
+from bench.tables import show_table
+from chain import kernel
 from chain.admission import admit
 from keys.strict import dump_json
 from verifier.check import check_file
@@ -39,12 +48,12 @@ SUBMISSION = 1_000
 SUBMISSIONS = 40
 #: About what gathers in a second, after which a block is made.
 SUBMISSIONS_A_BLOCK = 10
-ROUNDS = 5
+ROUNDS = 3
 SPANS = 1_000_000
 
 
 def main() -> int:
-    """Run the benchmarks and print their table."""
+    """Run the benchmarks and print their tables."""
     parser = argparse.ArgumentParser(prog="bench", description=main.__doc__)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--spans", type=int, default=SPANS, help="spans of the full register")
@@ -55,13 +64,23 @@ def main() -> int:
         default=certificates.REDUCTIONS,
         help="reductions behind the certificate",
     )
+    parser.add_argument("--here", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.here:
+        print(json.dumps(measure_here(given.here, given.spans, given.rounds)))
+        return 0
     folder = Path(tempfile.mkdtemp(prefix="tally-bench-"))
     try:
         result = run(folder, given.spans, given.rounds)
+        result["ways"] = ways.measure(folder / "ways", (0, given.spans))
+        result["registers"] = registers.measure((0, given.spans))
+        made = audits.make(folder / "audit" / "ledger", audits.TRIPS_SUBMITTED)
+        result["audit"] = [
+            found
+            for name in registers.kernels()
+            for found in audits.measure(made, name, (False, True))
+        ]
         result["certificate"] = certificates.measure(folder / "certificate", given.reductions)
-        result["audit"] = audits.measure(folder / "certificate", folder / "audit")
-        result["registers"] = registers.measure()
         result["service"] = service.measure_at(folder / "service", (0, given.spans))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -73,7 +92,35 @@ def main() -> int:
 
 
 def run(folder: Path, spans: int, rounds: int) -> dict[str, Any]:
-    """All figures; times in microseconds a reduction unless a name says otherwise.
+    """The figures of one process; microseconds a reduction, unless a name says otherwise."""
+    for workload in (TRIPS, RIDES):
+        filled = BenchCity(folder / workload.name, workload, -1)
+        filled.preload(spans)
+        filled.close()
+    measured = {}
+    for name in registers.kernels():
+        command = [sys.executable, "-m", "bench", "--here", str(folder)]
+        done = subprocess.run(
+            [*command, "--spans", str(spans), "--rounds", str(rounds)],
+            env={**os.environ, "TALLY_KERNEL": name},
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        measured[name] = json.loads(done.stdout)
+    return {
+        "machine": f"{_cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "limits_us": limits.measure(),
+        "sha256_us": limits.measure_hash(),
+        "submission": SUBMISSION,
+        "submissions": SUBMISSIONS,
+        "submissions_a_block": SUBMISSIONS_A_BLOCK,
+        "rounds": rounds,
+        "kernels": measured,
+    }
+
+
+def measure_here(folder: Path, spans: int, rounds: int) -> dict[str, Any]:
+    """The figures of the kernel of this process.
 
     In each round the same submissions go into a fresh ledger and into a copy of a full one.
     """
@@ -81,21 +128,20 @@ def run(folder: Path, spans: int, rounds: int) -> dict[str, Any]:
     proofs: dict[str, float] = {}
     parts: dict[str, dict[str, float]] = {}
     hashes = 0.0
-    for workload in (TRIPS, RIDES):
-        filled = BenchCity(folder / workload.name, workload, -1)
-        filled.preload(spans)
-        names = f"{workload.name}, empty register", f"{workload.name}, {spans:,} spans"
-        for number in range(rounds):
-            at = folder / f"{workload.name}-{number}"
+    with tempfile.TemporaryDirectory(prefix="rounds-", dir=folder) as place:
+        for workload, number in product((TRIPS, RIDES), range(rounds)):
+            at = Path(place) / f"{workload.name}-{number}"
             empty = BenchCity(at / "empty", workload, number)
-            full = filled.copy(at / "full", -2 - number)
+            full = BenchCity(folder / workload.name, workload, -1).copy(at / "full", -2 - number)
             batches = empty.batches(SUBMISSIONS, SUBMISSION)
+            names = f"{workload.name}, empty", f"{workload.name}, {spans:,} spans"
             for name, city in zip(names, (empty, full), strict=True):
                 for stage, us in measure_run(city, batches).items():
                     known = best.setdefault(name, {})
                     known[stage] = min(us, known.get(stage, us))
             if number == 0:
-                hashes = hashes or count_hashes(empty)
+                if kernel.name() == kernel.PYTHON:
+                    hashes = hashes or count_hashes(empty)
                 more = full.batches(SUBMISSIONS_A_BLOCK, SUBMISSION)
                 parts[workload.name] = measure_parts(full, more, measure_run)
                 proofs = proofs or measure_proofs(full)
@@ -103,28 +149,12 @@ def run(folder: Path, spans: int, rounds: int) -> dict[str, Any]:
             full.close()
             shutil.rmtree(at)
     return {
-        "machine": f"{_cpu()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "sha256_us": measure_hash(),
-        "submission": SUBMISSION,
-        "submissions": SUBMISSIONS,
-        "submissions_a_block": SUBMISSIONS_A_BLOCK,
-        "rounds": rounds,
         "stages_us": best,
         "hashes_a_reduction": hashes,
         "parts_us": parts,
         "proofs": proofs,
+        "memory_mib": most_memory(os.getpid()) / 1024,
     }
-
-
-def measure_hash() -> float:
-    """One SHA-256 of 100 bytes, as Python calls it, in microseconds."""
-    data, count = bytes(100), 200_000
-
-    def once() -> None:
-        for _ in range(count):
-            sha256(data).digest()
-
-    return min(_seconds(once) for _ in range(5)) / count * 1e6
 
 
 def measure_run(city: BenchCity, batches: Sequence[Batch]) -> dict[str, float]:
@@ -229,51 +259,56 @@ def measure_proofs(city: BenchCity) -> dict[str, float]:
 
 
 def show(result: dict[str, Any]) -> None:
-    """Print the table."""
-    hash_us = result["sha256_us"]
+    """Print the tables."""
+    hash_us, kernels = result["sha256_us"], result["kernels"]
+    hashes = kernels[kernel.PYTHON]["hashes_a_reduction"]
     print(f"machine: {result['machine']}")
     print(
-        f"bare SHA-256 of 100 bytes: {hash_us:.2f} µs; a reduction needs "
-        f"{result['hashes_a_reduction']:.1f} of them the whole way"
-    )
-    print(
-        f"{result['submissions']} submissions of {result['submission']:,}, "
+        f"bare SHA-256 of 100 bytes: {hash_us:.2f} µs; a reduction needs {hashes:.1f} of them the "
+        f"whole way\n{result['submissions']} submissions of {result['submission']:,}, "
         f"{result['submissions_a_block']} to a block, two claims a reduction, "
-        f"best of {result['rounds']}\n"
+        f"best of {result['rounds']}"
     )
-    need = result["hashes_a_reduction"] * hash_us
-    base: dict[str, float] = {}
-    for name, measured in result["stages_us"].items():
-        base = measured if "empty" in name else base
-        print(name)
-        for stage, us in measured.items():
-            print(
-                f"  {stage:<10} {us:7.1f} µs  {1e6 / us:9,.0f} reductions/s  "
-                f"{us / need:5.1f} × the hashing needed  {base[stage] / us:5.2f} of the empty rate"
+    limits.show(result["limits_us"])
+    rows, rate = [], 0.0
+    for name, found in kernels.items():
+        for register, us in found["stages_us"].items():
+            whole = us["whole way"]
+            rate = whole if "empty" in register else rate
+            rows.append(
+                [
+                    register,
+                    name,
+                    *(f"{of:.1f} µs" for of in us.values()),
+                    f"{1e6 / whole:,.0f} /s",
+                    f"{rate / whole:.2f}",
+                    f"{whole / (hashes * hash_us):.1f}",
+                ]
             )
-    for name, measured in result["parts_us"].items():
-        print(f"{name}, full register, part by part (with a watch on each)")
-        for part, us in measured.items():
-            print(f"  {part:<46} {us:7.1f} µs")
-    proofs = result["proofs"]
-    print(
-        f"held: {proofs['held_ms']:.2f} ms, {proofs['held_bytes']:,.0f} bytes   "
-        f"free: {proofs['free_ms']:.2f} ms, {proofs['free_bytes']:,.0f} bytes   (medians, JSON)"
+    stages = next(iter(kernels[kernel.PYTHON]["stages_us"].values()))
+    show_table(
+        ["register", "kernel", *stages, "rate", "of the empty rate", "× the bare hashing"], rows
     )
-    print(
-        f"bundle of a reduction: written in {proofs['bundle_write_ms']:.1f} ms, "
-        f"{proofs['bundle_bytes']:,} bytes, checked in {proofs['bundle_check_ms']:.1f} ms"
+    columns = [(name, of) for of in (TRIPS.name, RIDES.name) for name in kernels]
+    show_table(
+        ["part", *(f"{of}, {name}" for name, of in columns)],
+        [
+            [part, *(f"{kernels[name]['parts_us'][of][part]:.1f}" for name, of in columns)]
+            for part in kernels[kernel.PYTHON]["parts_us"][TRIPS.name]
+        ],
     )
-    certificates.show(result["certificate"])
-    audits.show(result["audit"])
+    show_table(
+        ["proofs", *kernels],
+        [
+            [what.replace("_", " "), *(f"{of['proofs'][what]:,.2f}" for of in kernels.values())]
+            for what in kernels[kernel.PYTHON]["proofs"]
+        ],
+    )
+    ways.show(result["ways"])
     registers.show(result["registers"])
+    audits.show(result["audit"])
+    certificates.show(result["certificate"])
     service.show(result["service"])
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 def _median(values: list[Any], scale: float = 1e3) -> float:

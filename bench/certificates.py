@@ -18,6 +18,7 @@ from typing import Any
 
 from api.certificates import SAMPLES, write_certificate
 from bench.city import NOW, OFFSET, ORIGIN, PLATFORM, TODAY, key
+from bench.tables import show_table
 from chain.admission import Admitted, sign_submission
 from chain.calendar import DAY_SECONDS
 from chain.certifications import certified
@@ -80,11 +81,18 @@ def measure(folder: Path, reductions: int = REDUCTIONS, draws: int = SAMPLES) ->
 
 
 def show(measured: dict[str, float]) -> None:
-    """Print one line about it."""
-    print(
+    """Print the table."""
+    what = (
         f"certificate of {measured['units']:,} units from {measured['reductions']:,} reductions, "
-        f"{measured['draws']:,} draws: written in {measured['write_s']:.1f} s, "
-        f"{measured['bytes']:,} bytes, checked in {measured['check_s']:.2f} s"
+        f"{measured['draws']:,} draws"
+    )
+    show_table(
+        [what, ""],
+        [
+            ["written from a ledger on disk", f"{measured['write_s']:.1f} s"],
+            ["size", f"{measured['bytes']:,} bytes"],
+            ["checked by `tally-verify`'s code", f"{measured['check_s']:.2f} s"],
+        ],
     )
 
 

@@ -22,7 +22,7 @@ from chain.calendar import DAY_SECONDS
 from chain.genesis import default_classes, enrol, library, make_genesis, publish_methodology
 from chain.reductions import Reduction
 from chain.sequencer import Sequencer
-from chain.spans import FOREVER, Span
+from chain.spans import FOREVER
 from chain.store.database import open_engine
 from chain.store.ledger import LedgerStore, put_pages
 from keys.errors import Refusal
@@ -55,6 +55,7 @@ class Workload:
 TRIPS = Workload("trips", "bike-share-trip", (2, 1), 900, range(1, 31))
 RIDES = Workload("rides", "bus-ride-by-code", (1, 4), 0, range(1))
 _TICKET = 4
+_STEP, _STEPS_A_WRITE = 100_000, 10
 
 Batch = tuple[Statement, list[bytes]]
 
@@ -113,13 +114,13 @@ class BenchCity:
         self.sequencer.post([genesis])
         self.sequencer.seal_all(NOW)
 
-    def activities(self, count: int) -> list[bytes]:
-        """``count`` activities, as NDJSON lines."""
+    def activities(self, count: int, today: int = TODAY) -> list[bytes]:
+        """``count`` activities, as NDJSON lines, as they arrive on a day."""
         days, weights = zip(*ARRIVALS, strict=True)
         token = self._random.randbytes
         lines = []
         for back in self._random.choices(days, weights, k=count):
-            start = (TODAY - back) * DAY_SECONDS - OFFSET + self._random.randrange(600, 70_000)
+            start = (today - back) * DAY_SECONDS - OFFSET + self._random.randrange(600, 70_000)
             activity = {
                 "format": 1,
                 "id": token(6).hex(),
@@ -138,11 +139,11 @@ class BenchCity:
             lines.append(dump_json(activity))
         return lines
 
-    def batches(self, count: int, size: int) -> list[Batch]:
+    def batches(self, count: int, size: int, today: int = TODAY) -> list[Batch]:
         """Signed submissions of ``size`` activities each."""
         made = []
         for _ in range(count):
-            lines = self.activities(size)
+            lines = self.activities(size, today)
             statement = sign_submission(
                 key(PLATFORM),
                 platform=PLATFORM,
@@ -193,11 +194,13 @@ class BenchCity:
         They go in beside the log: what is measured is the register at that size.
         """
         register = self.sequencer._recall().register
-        step = 100_000
-        for done in range(0, spans, step):
-            register.change([self._span(done + n) for n in range(min(step, spans - done))])
-            with self.store.writing() as connection:
-                put_pages(connection, register.drain())
+        for done in range(0, spans, _STEP):
+            rows = b"".join(self._row() for _ in range(min(_STEP, spans - done)))
+            register.change((), (), rows)
+            # Of what many steps change, a page is written once.
+            if done // _STEP % _STEPS_A_WRITE == _STEPS_A_WRITE - 1 or done + _STEP >= spans:
+                with self.store.writing() as connection:
+                    put_pages(connection, register.drain())
         # A block of its own seals what is there now.
         action = {"action": "grant", "participant": PLATFORM, "role": Role.AUDITOR.value}
         proposal = sign_statement(
@@ -212,12 +215,15 @@ class BenchCity:
         self.sequencer.post([proposal])
         self.sequencer.seal_all(NOW)
 
-    def _span(self, number: int) -> Span:
+    def _row(self) -> bytes:
+        """A span as a row of the register's pages."""
         token = self._random.randbytes
-        class_number = self.workload.classes[number % 2]
+        class_number = self._random.choice(self.workload.classes)
         if class_number == _TICKET:
-            return Span(b"\0\0" + bytes((class_number,)) + token(21), 0, FOREVER, token(32))
-        day = TODAY - self._random.choice(self.workload.history)
-        start = day * DAY_SECONDS - OFFSET + self._random.randrange(600, 70_000)
-        line = day.to_bytes(2) + bytes((class_number,)) + token(21)
-        return Span(line, start, start + 420, token(32))
+            line, start, end = b"\0\0" + bytes((class_number,)) + token(21), 0, FOREVER
+        else:
+            day = TODAY - self._random.choice(self.workload.history)
+            line = day.to_bytes(2) + bytes((class_number,)) + token(21)
+            start = day * DAY_SECONDS - OFFSET + self._random.randrange(600, 70_000)
+            end = start + 420
+        return line + start.to_bytes(8) + end.to_bytes(8) + token(32)

@@ -25,6 +25,7 @@ PARTS: Sequence[tuple[str, Any, str]] = (
     ("the same, in the compiled kernel", chain.admission, "compute"),
     ("root, count and grams of the submission", chain.admission, "check_submission"),
     ("write and flush the files", Files, "write"),
+    ("keep the queue, and whose they are", LedgerStore, "enqueue"),
     ("rules: each reduction against its methodology", chain.sequencer, "apply"),
     ("register: search", Register, "overlapping"),
     ("register: enter", Register, "change"),

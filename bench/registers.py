@@ -1,10 +1,14 @@
 """What a claim costs in the register, with each kernel: search, enter, hash, encode; and proofs.
 
     python -m bench.registers [--kernel native] [--spans 0 1000000 10000000] [--block 100000]
+        [--workload days] [--disk]
 
 All of it is synthetic, and in memory: what a database adds is not in it.  Two workloads, as in
 `bench.city`: *days* has the spans that are there spread over 30 days, and nine of ten claims on a
 new one; *scattered* has claims that fall anywhere among all that is there, the worst case.
+
+With ``--disk`` the pages go to an SQLite file in a temporary folder, and but for those that a
+register keeps in memory by itself, they are read again from there, which then is in the figures.
 """
 
 import argparse
@@ -12,17 +16,22 @@ import gc
 import json
 import os
 import random
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from itertools import pairwise
+from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
+from bench.memory import most_memory
+from bench.tables import show_table
 from chain import kernel
 from chain.pages import KEY_SIZE, LINE_SIZE
-from chain.register import Register
+from chain.register import PAGES_CACHED_MAX, Register
 
 SPANS = (0, 1_000_000)
 BLOCK = 100_000
@@ -42,44 +51,105 @@ def main() -> int:
     parser.add_argument("--kernel", choices=(kernel.PYTHON, kernel.NATIVE))
     parser.add_argument("--spans", type=int, nargs="+", default=SPANS)
     parser.add_argument("--block", type=int, default=BLOCK)
+    parser.add_argument("--workload", choices=WORKLOADS, nargs="+", default=list(WORKLOADS))
+    parser.add_argument("--disk", action="store_true", help="keep pages in a file")
     parser.add_argument("--json", action="store_true", help="measure here, and print JSON")
     given = parser.parse_args()
     if given.json:
-        print(json.dumps([measure_here(w, n, given.block) for w in WORKLOADS for n in given.spans]))
+        [workload], [spans] = given.workload, given.spans
+        print(json.dumps(measure_here(workload, spans, given.block, given.disk)))
     else:
-        show(measure(given.spans, given.block, [given.kernel] if given.kernel else None))
+        wanted = [given.kernel] if given.kernel else None
+        show(measure(given.spans, given.block, wanted, given.workload, disk=given.disk))
     return 0
 
 
+def kernels() -> list[str]:
+    """The kernels that are here; the compiled one only where it was built (`make native`)."""
+    is_there = find_spec("carbon_tally_native") is not None
+    return [kernel.PYTHON, *[kernel.NATIVE] * is_there]
+
+
 def measure(
-    spans: Sequence[int] = SPANS, block: int = BLOCK, kernels: Sequence[str] | None = None
+    spans: Sequence[int] = SPANS,
+    block: int = BLOCK,
+    wanted: Sequence[str] | None = None,
+    workloads: Sequence[str] = tuple(WORKLOADS),
+    *,
+    disk: bool = False,
 ) -> list[dict[str, Any]]:
-    """All figures, each kernel in a process of its own."""
-    if kernels is None:
-        is_there = find_spec("carbon_tally_native") is not None
-        kernels = [kernel.PYTHON, *[kernel.NATIVE] * is_there]
-    measured: list[dict[str, Any]] = []
-    for name in kernels:
+    """All figures, each in a process of its own."""
+    measured = []
+    for workload, size, name in product(workloads, spans, wanted or kernels()):
         command = [sys.executable, "-m", "bench.registers", "--json", "--block", str(block)]
+        command += ["--workload", workload, "--spans", str(size), *["--disk"] * disk]
         done = subprocess.run(
-            [*command, "--spans", *map(str, spans)],
+            command,
             env={**os.environ, "TALLY_KERNEL": name},
             stdout=subprocess.PIPE,
             check=True,
         )
-        measured += json.loads(done.stdout)
+        measured.append(json.loads(done.stdout))
     return measured
 
 
-def measure_here(workload: str, spans: int, block: int) -> dict[str, Any]:
+def measure_here(workload: str, spans: int, block: int, disk: bool = False) -> dict[str, Any]:
     """One register: microseconds of this thread a claim, of the median round; proofs in ms."""
+    with tempfile.TemporaryDirectory(prefix="tally-bench-") as folder:
+        pages = _Stored(Path(folder) / "pages") if disk else _Kept()
+        return _measure(workload, spans, block, pages)
+
+
+class _Kept:
+    """Pages that all stay in the register's memory."""
+
+    cached_max = 2**40
+
+    def read(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        return {}
+
+    def put(self, pages: Mapping[int, bytes | None]) -> None:
+        pass
+
+
+class _Stored(_Kept):
+    """Pages in a file."""
+
+    cached_max = PAGES_CACHED_MAX
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path, isolation_level=None)
+        # What it would take to survive a crash is not what is measured.
+        self._database.execute("PRAGMA journal_mode = OFF")
+        self._database.execute("PRAGMA synchronous = OFF")
+        self._database.execute("CREATE TABLE page(number INTEGER PRIMARY KEY, data BLOB)")
+
+    def read(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        asked = "SELECT number, data FROM page WHERE number = ?"
+        run = self._database.execute
+        return dict(row for number in numbers for row in run(asked, (number,)))
+
+    def put(self, pages: Mapping[int, bytes | None]) -> None:
+        self._database.execute("BEGIN")
+        self._database.executemany(
+            "INSERT OR REPLACE INTO page VALUES (?, ?)", sorted(pages.items())
+        )
+        self._database.execute("COMMIT")
+
+
+def _measure(workload: str, spans: int, block: int, stored: _Kept) -> dict[str, Any]:
     there, arriving = WORKLOADS[workload]
     choose = random.Random(1)
-    register = Register(cached_max=2**40)
+    began = time.perf_counter()
+    register = Register(stored.read, cached_max=stored.cached_max)
     gc.disable()
-    for at in range(0, spans, _STEP):
-        register.change((), (), b"".join(_rows(choose, min(_STEP, spans - at), there)))
-        register.drain()
+    # Day by day, as they came.
+    for number, day in enumerate(sorted(there, reverse=True)):
+        until = spans * (number + 1) // len(there)
+        for at in range(spans * number // len(there), until, _STEP):
+            register.change((), (), b"".join(_rows(choose, min(_STEP, until - at), [day])))
+        stored.put(register.drain())
+    made = time.perf_counter() - began
     rounds = []
     for _ in range(ROUNDS):
         rows = _rows(choose, block, arriving)
@@ -93,6 +163,7 @@ def measure_here(workload: str, spans: int, block: int) -> dict[str, Any]:
         times.append(time.thread_time())
         pages = register.drain()
         times.append(time.thread_time())
+        stored.put(pages)
         rounds.append([after - before for before, after in pairwise(times)])
     median = sorted(rounds, key=sum)[ROUNDS // 2]
     proofs = []
@@ -105,9 +176,11 @@ def measure_here(workload: str, spans: int, block: int) -> dict[str, Any]:
         "workload": workload,
         "spans": spans,
         "block": block,
+        "made_s": made,
         "us_a_claim": {n: s / block * 1e6 for n, s in zip(STAGES, median, strict=True)},
         "bytes_a_claim": sum(len(page or b"") for page in pages.values()) / block,
         "held_ms": sorted(proofs)[len(proofs) // 2] * 1e3,
+        "memory_mib": most_memory(os.getpid()) / 1024,
     }
 
 
@@ -128,15 +201,34 @@ def _number(data: bytes) -> int:
 
 
 def show(measured: Sequence[dict[str, Any]]) -> None:
-    """Print a line for each register."""
-    for of in measured:
-        us = of["us_a_claim"]
-        stages = "  ".join(f"{name} {us[name]:5.2f}" for name in STAGES)
-        print(
-            f"register, {of['kernel']}, {of['workload']}, {of['spans']:,} spans, blocks of "
-            f"{of['block']:,}: {sum(us.values()):5.2f} µs a claim ({stages}), "
-            f"{of['bytes_a_claim']:,.0f} bytes of pages a claim, held in {of['held_ms']:.3f} ms"
-        )
+    """Print the table."""
+    show_table(
+        [
+            "spans",
+            "there",
+            "kernel",
+            *STAGES,
+            "a claim",
+            "pages written a claim",
+            "`held`",
+            "memory",
+            "made in",
+        ],
+        [
+            [
+                of["workload"],
+                f"{of['spans']:,}",
+                of["kernel"],
+                *[f"{of['us_a_claim'][stage]:.2f}" for stage in STAGES],
+                f"{sum(of['us_a_claim'].values()):.2f} µs",
+                f"{of['bytes_a_claim']:,.0f} bytes",
+                f"{of['held_ms']:.3f} ms",
+                f"{of['memory_mib']:,.0f} MiB",
+                f"{of['made_s']:,.0f} s",
+            ]
+            for of in measured
+        ],
+    )
 
 
 if __name__ == "__main__":

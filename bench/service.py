@@ -30,6 +30,7 @@ from support import postgres
 
 from api.service import signatures
 from bench.city import NOW, TRIPS, BenchCity, key
+from bench.tables import show_table
 from keys import signer
 from keys.strict import dump_base64, dump_json
 
@@ -200,11 +201,14 @@ def _stages(url: str) -> dict[str, float]:
 
 def show(result: dict[str, dict[str, float]]) -> None:
     """Print the table."""
-    print("\nthe service, over loopback, its clients on the same machine")
     names = list(result)
-    print(f"{'':24}" + "".join(f"{name:>30}" for name in names))
-    for row in next(iter(result.values())):
-        print(f"{row:24}" + "".join(f"{result[name][row]:30,.1f}" for name in names))
+    show_table(
+        ["service, over loopback", *names],
+        [
+            [row.replace("_", " "), *(f"{result[name][row]:,.1f}" for name in names)]
+            for row in next(iter(result.values()))
+        ],
+    )
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ processes can admit at once; none of them changes anything.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from chain import merkle
@@ -18,7 +17,7 @@ from chain.methodologies import Methodology
 from chain.reductions import SUBMISSION_COUNT_MAX, Reduction, total_grams
 from chain.rules import check_signed, check_submission, governing_methodology
 from chain.state import State
-from keys.errors import Malformed, NotAllowed, Refusal
+from keys.errors import Malformed, Refusal
 from keys.signer import Signer
 from keys.statements import Statement, sign_statement
 
@@ -57,9 +56,15 @@ def reduce_activities(
 ) -> list[Reduction | Refusal]:
     """The reduction of each activity, or in its place why it earns none."""
     in_force = methodologies_in_force(state, platform)
+    computed = compute([of.data for of in activities], state.calendar.offset, platform, in_force)
+    compiled = iter(computed.batch if computed else ())
+    left = set(computed.left if computed else range(len(activities)))
     day_of = state.calendar.day
     made: list[Reduction | Refusal] = []
-    for activity in activities:
+    for place, activity in enumerate(activities):
+        if place not in left:
+            made.append(next(compiled))
+            continue
         try:
             methodology = in_force(activity.fields["scenario"], day_of(activity.fields["start"]))
             made.append(methodology.reduce(activity, platform))
@@ -113,11 +118,10 @@ def _reduce_all(
     lines: Sequence[bytes], state: State, platform: str
 ) -> tuple[Batch, list[bytes | None]]:
     """The reductions of activities that must all earn one, and whom each of them names."""
-    with suppress(NotAllowed):
-        in_force = methodologies_in_force(state, platform)
-        made = compute(lines, state.calendar.offset, platform, in_force)
-        if made:
-            return made
+    in_force = methodologies_in_force(state, platform)
+    computed = compute(lines, state.calendar.offset, platform, in_force)
+    if computed and not computed.left:
+        return computed.batch, computed.subjects
     reductions: list[Reduction] = []
     activities = parse_activities(lines)
     for number, reduction in enumerate(reduce_activities(activities, state, platform), 1):

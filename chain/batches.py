@@ -7,16 +7,40 @@ left to the Python, which knows every rule and every error.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from itertools import compress
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from chain import kernel, merkle
 from chain.methodologies import Methodology
-from chain.reductions import Reduction, dump_reductions, parse_reductions
+from chain.reductions import (
+    Claim,
+    Reduction,
+    dump_reductions,
+    parse_reductions,
+    total_grams,
+)
+from keys.errors import NotAllowed
 
 InForce = Callable[[str, int], Methodology]
 """(scenario, day) → the methodology by which a platform may report; raises `NotAllowed`."""
+
+
+_Fields = tuple[
+    tuple[str, str, int, int, int],
+    list[tuple[bytes, int | None, int | None]],
+    tuple[bytes, bytes, bytes, bytes],
+]
+
+
+class OfDay(NamedTuple):
+    """Reductions of a batch that are of one day."""
+
+    size: int
+    grams: int
+    entries: bytes
+    """As entries of a lot (`chain.lots`), in the order of the batch."""
 
 
 class Batch(Sequence[Reduction]):
@@ -74,6 +98,20 @@ class Batch(Sequence[Reduction]):
         """The grams of each."""
         return [of.grams for of in self._items]
 
+    def by_day(self, marked: Sequence[bool]) -> dict[int, OfDay]:
+        """Those marked, by their days."""
+        parts: dict[int, list[Reduction]] = {}
+        for of in compress(self._items, marked):
+            parts.setdefault(of.day, []).append(of)
+        return {
+            day: OfDay(
+                len(part),
+                total_grams(part),
+                b"".join(of.leaf + of.grams.to_bytes(8) for of in part),
+            )
+            for day, part in parts.items()
+        }
+
     def screen(
         self,
         methodologies: Mapping[int, Methodology],
@@ -130,7 +168,11 @@ class _Compiled(Batch):
 
     @cached_property
     def _items(self) -> Sequence[Reduction]:  # type: ignore[override]
-        return parse_reductions(self.to_bytes())
+        items: list[_Fields] = self._compiled.items()
+        return [
+            Reduction(*head, tuple(Claim(*claim) for claim in claims), *hashes)
+            for head, claims, hashes in items
+        ]
 
     def __len__(self) -> int:
         return len(self._compiled)
@@ -176,6 +218,9 @@ class _Compiled(Batch):
         grams: list[int] = self._compiled.grams()
         return grams
 
+    def by_day(self, marked: Sequence[bool]) -> dict[int, OfDay]:
+        return {day: OfDay(*of) for day, of in self._compiled.by_day(marked).items()}
+
     def screen(
         self,
         methodologies: Mapping[int, Methodology],
@@ -199,20 +244,30 @@ class _Compiled(Batch):
         return spans
 
 
+class Computed(NamedTuple):
+    """What was computed of activities."""
+
+    batch: Batch
+    """The reductions, in the order of their activities."""
+    subjects: list[bytes | None]
+    """Whom the activity of each names."""
+    left: list[int]
+    """The places of activities that it does not take to be plain, or to earn one."""
+
+
 def compute(
     lines: Sequence[bytes], offset: int, platform: str, in_force: InForce
-) -> tuple[Batch, list[bytes | None]] | None:
-    """The reductions of activities, and whom each names; None if there is no compiled kernel, or if
-    it does not take all of them to be plain and to earn one.
+) -> Computed | None:
+    """The reductions of activities, as far as the compiled kernel makes them; None without it.
 
-    lines: an activity each; offset: of the ledger's days, in seconds.  Raises `NotAllowed`.
+    lines: an activity each; offset: of the ledger's days, in seconds.
     """
     if kernel.native is None:
         return None
-    activities = kernel.native.Activities(lines, offset)
-    kinds = activities.kinds()
-    if kinds is None:
-        return None
-    plans = {(name, day): in_force(name, day).plan(day) for name, day in kinds}
-    made = activities.reduce(platform, plans)
-    return made and (_Compiled(made[0]), made[1])
+
+    def plan_of(scenario: str, day: int) -> Any:
+        with suppress(NotAllowed):
+            return in_force(scenario, day).plan(day)
+
+    made, subjects, left = kernel.native.reduce_lines(lines, offset, platform, plan_of)
+    return Computed(_Compiled(made), subjects, left)

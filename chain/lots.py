@@ -144,6 +144,13 @@ def build_nodes(entries: Sequence[LotEntry]) -> tuple[list[bytes], bytes, list[b
     return leaves, bytes(commons), nodes, child
 
 
+def read_entries(data: bytes) -> Iterator[LotEntry]:
+    """Entries as a file of a lot has them, one after the other."""
+    for at in range(0, len(data), ENTRY_SIZE):
+        row = data[at : at + ENTRY_SIZE]
+        yield row[:KEY_SIZE], int.from_bytes(row[KEY_SIZE:])
+
+
 class LotTree:
     """The tree of a lot, built at once from all its reductions."""
 
@@ -194,8 +201,7 @@ class LotTree:
         """Build the tree from a file of a lot; raises `VerificationError`."""
         if len(data) % ENTRY_SIZE:
             raise VerificationError("lot-file")
-        rows = (data[at : at + ENTRY_SIZE] for at in range(0, len(data), ENTRY_SIZE))
-        return cls((row[:KEY_SIZE], int.from_bytes(row[KEY_SIZE:])) for row in rows)
+        return cls(read_entries(data))
 
 
 class _Part(NamedTuple):

@@ -12,10 +12,12 @@ epoch or on the block's height, and begin again from what it finds.
 """
 
 import json
-from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import compress
 
 from sqlalchemy.exc import IntegrityError
 
@@ -53,10 +55,10 @@ _REDUCTIONS_REMEMBERED_MAX = 64
 class _View:
     """What the rules ask, as of the statement at hand."""
 
-    def __init__(self, store: LedgerStore, register: Register, known: set[bytes]) -> None:
+    def __init__(self, store: LedgerStore, register: Register) -> None:
         self._store = store
         self._register = register
-        self.known = known
+        self.known: set[bytes] = set()
         self.gathered: Mapping[Lot, LotTree] = {}
 
     def seen(self, identity: bytes) -> bool:
@@ -112,6 +114,9 @@ class Sequencer:
         self._pages_cached = pages_cached
         self._signers = {signer.public.kid: signer for signer in signers}
         self._memory: _Memory | None = None
+        # The next block as far as it was drafted, and the pages of the one under way meanwhile.
+        self._ahead: _Draft | None = None
+        self._under_way: Mapping[int, bytes | None] = {}
         # Reductions that this process admitted itself need not be read again from their file.
         self._reductions: OrderedDict[bytes, Sequence[Reduction]] = OrderedDict()
         store.publish()
@@ -166,29 +171,45 @@ class Sequencer:
     def _draft(self, time: int) -> "_Draft | None":
         """What the rules make of the next pending statements; None if there are none."""
         memory = self._recall()
-        self.store.publish()
-        with self.store.snapshot() as snapshot:
-            waiting = snapshot.pending(BLOCK_STATEMENTS_MAX)
-            statements = [parse_statement(item.data) for item in waiting]
-            known = snapshot.known([statement.id for statement in statements])
-            head = snapshot.head()
-        if not waiting:
-            return None
         state = memory.state
-        if head is not None and (state is None or head.height != state.height):
-            raise Conflict("sequencer-overtaken")
-        if state is not None and time - state.time > CLOCK_LAG_SECONDS_MAX:
-            # The rules must not judge today's statements by last week's clock.
-            self._finish(_Draft(self.store, memory, known), time)
+        lags = state is not None and time - state.time > CLOCK_LAG_SECONDS_MAX
+        if lags and self._ahead is not None:
+            # What was drafted with that clock is drafted again.
+            self._memory = self._ahead = None
             memory = self._recall()
-        draft = _Draft(self.store, memory, known)
-        for item, statement in zip(waiting, statements, strict=True):
-            if draft.reduction_count >= BLOCK_REDUCTIONS_MAX:
-                break
-            if statement.kind == "close" and draft.statements:
+        self.store.publish()
+        draft, self._ahead = self._ahead, None
+        if draft is None:
+            with self.store.snapshot() as snapshot:
+                head, is_idle = snapshot.head(), not snapshot.pending(1)
+            if is_idle:
+                return None
+            if head is not None and (state is None or head.height != state.height):
+                raise Conflict("sequencer-overtaken")
+            if lags:
+                # The rules must not judge today's statements by last week's clock.
+                self._finish(_Draft(self.store, memory), time)
+                memory = self._recall()
+            draft = _Draft(self.store, memory)
+        self._fill(draft, draft.seen())
+        return draft
+
+    def _fill(
+        self, draft: "_Draft", seen: Collection[int], *, submissions_only: bool = False
+    ) -> None:
+        """Take what waits as far as it fits, but for the pending statements ``seen``, by their
+        numbers."""
+        with self.store.snapshot() as snapshot:
+            found = snapshot.pending(BLOCK_STATEMENTS_MAX + len(seen))
+            waiting = [item for item in found if item.number not in seen]
+            draft.view.known |= snapshot.known([item.id for item in waiting])
+        for item in waiting:
+            draft.is_full = draft.reduction_count >= BLOCK_REDUCTIONS_MAX
+            statement = parse_statement(item.data)
+            is_apart = statement.kind == "close" and draft.statements
+            if draft.is_full or is_apart or (submissions_only and statement.kind != "submission"):
                 break
             draft.take(item, statement, self)
-        return draft
 
     def _finish(self, draft: "_Draft", time: int) -> Head:
         """Seal the draft, commit it and publish it."""
@@ -234,23 +255,20 @@ class Sequencer:
         )
         # Before the block, which names them; they are named by what is in them.
         self.store.files.write({lot_path(t.root): t.to_bytes() for t in draft.lots.values()})
-        self.store.commit(
-            Block(
-                head,
-                first=memory.frontier.size,
-                statements=draft.statements,
-                recorded=draft.recorded,
-                voided=draft.voided,
-                refusals=draft.refusals,
-                days=draft.days,
-                statistics=draft.statistics,
-                lots=list(draft.lots),
-                pages=pages,
-                moved=moved,
-                done=draft.done,
-                refused=draft.refused,
-            ),
-            self.lead,
+        block = Block(
+            head,
+            first=memory.frontier.size,
+            statements=draft.statements,
+            recorded=draft.recorded,
+            voided=draft.voided,
+            refusals=draft.refusals,
+            days=draft.days,
+            statistics=draft.statistics,
+            lots=list(draft.lots),
+            pages=pages,
+            moved=moved,
+            done=draft.done,
+            refused=draft.refused,
         )
         self._memory = _Memory(
             state,
@@ -261,7 +279,23 @@ class Sequencer:
             head.grams,
             memory.archived_until if moved and any(moved) else until,
         )
+        # Files that no block names yet cannot be read, and the next draft might have to.
+        if draft.is_full and not (moved and any(moved)):
+            self._commit_and_go_on(block, draft.seen())
+        else:
+            self.store.commit(block, self.lead)
         return head
+
+    def _commit_and_go_on(self, block: Block, seen: Collection[int]) -> None:
+        """Commit a block, and draft the next one meanwhile, of all but what this one has seen."""
+        self._under_way = block.pages
+        # Whatever happens, this one has ended before anything else is done.
+        with ThreadPoolExecutor(1) as committing:
+            committed = committing.submit(self.store.commit, block, self.lead)
+            self._ahead = _Draft(self.store, self._recall())
+            self._fill(self._ahead, seen, submissions_only=True)
+        committed.result()
+        self._under_way = {}
 
     def _signer(self, state: State) -> Signer:
         """Who signs the next statement for the operator; raises `NotAllowed`."""
@@ -277,11 +311,11 @@ class Sequencer:
         """After an error nothing is remembered of the block in the making."""
         try:
             yield
-        except IntegrityError as error:
-            self._memory = None
-            raise Conflict("sequencer-overtaken") from error
-        except BaseException:
-            self._memory = None
+        except BaseException as error:
+            self._memory = self._ahead = None
+            self._under_way = {}
+            if isinstance(error, IntegrityError):
+                raise Conflict("sequencer-overtaken") from error
             raise
 
     # --- taking over ---
@@ -295,10 +329,9 @@ class Sequencer:
         Raises `Refusal` if the rules refuse any of it.
         """
         with self._forgetting():
-            memory = self._recall()
+            draft = _Draft(self.store, self._recall())
             with self.store.snapshot() as snapshot:
-                known = snapshot.known([statement.id for statement in statements])
-            draft = _Draft(self.store, memory, known)
+                draft.view.known |= snapshot.known([statement.id for statement in statements])
             for statement in statements:
                 entry = self.entry(statement)
                 state = draft.accept(entry, apply(draft.state, entry, draft.view))
@@ -360,8 +393,9 @@ class Sequencer:
         return self._memory
 
     def _read_pages(self, numbers: Sequence[int]) -> dict[int, bytes]:
+        under_way = {n: data for n in numbers if (data := self._under_way.get(n)) is not None}
         with self.store.snapshot() as snapshot:
-            return snapshot.pages(numbers)
+            return {**snapshot.pages(numbers), **under_way}
 
     def answer(self, statement: Statement) -> Answer | None:
         """What became of a statement (`chain.store.answers`)."""
@@ -371,9 +405,11 @@ class Sequencer:
 class _Draft:
     """A block in the making."""
 
-    def __init__(self, store: LedgerStore, memory: _Memory, known: set[bytes]) -> None:
+    def __init__(self, store: LedgerStore, memory: _Memory) -> None:
         self.memory = memory
-        self.view = _View(store, memory.register, known)
+        self.view = _View(store, memory.register)
+        self.is_full = False
+        """Whether more waits than fits."""
         self.state = memory.state
         self.statements: list[Statement] = []
         self.recorded: list[tuple[int, bytes, int, int]] = []
@@ -386,6 +422,10 @@ class _Draft:
         self.refused: list[tuple[int, str]] = []
         self.grams = 0
         self.reduction_count = 0
+
+    def seen(self) -> set[int]:
+        """The numbers of the pending statements that it has decided on."""
+        return {*self.done, *(number for number, _ in self.refused)}
 
     def take(self, item: Pending, statement: Statement, sequencer: Sequencer) -> None:
         """Let the rules decide on a pending statement."""
@@ -424,21 +464,16 @@ class _Draft:
 
     def _enter_submission(self, index: int, entry: Entry, effects: Effects) -> None:
         batch, statement = Batch.of(entry.reductions), entry.statement
-        days, grams = batch.days(), batch.grams()
+        days, holders = batch.days(), batch.holders()
         self.days += [(day, index) for day in set(days)]
-        recorded = [place for place, why in enumerate(effects.outcomes) if why is None]
-        holders = batch.holders()
-        self.recorded += [(days[place], holders[place], index, place) for place in recorded]
+        marked = [why is None for why in effects.outcomes]
+        recorded = compress(range(len(marked)), marked)
+        self.recorded += [(days[n], holders[n], index, n) for n in recorded]
         self.refusals += [
             (index, place, why) for place, why in enumerate(effects.outcomes) if why is not None
         ]
-        counts, sums = Counter[int](), Counter[int]()
-        for place in recorded:
-            counts[days[place]] += 1
-            sums[days[place]] += grams[place]
-        for day, count in counts.items():
-            name = (day, statement.issuer, statement.body["scenario"])
-            self._count(name, count, sums[day])
+        for day, of in batch.by_day(marked).items():
+            self._count((day, statement.issuer, statement.body["scenario"]), of.size, of.grams)
 
     def _count(self, name: tuple[int, str, str], count: int, grams: int) -> None:
         """Add reductions of a (day, platform, scenario) to the statistics, or take them off."""

@@ -31,7 +31,7 @@ from verifier.audit_state import AuditState
 from verifier.evidence import logged, seen_instead, wrong_entry
 from verifier.logs import Log
 from verifier.policy import Policy, Signed
-from verifier.replay import Replay
+from verifier.replay import ROOM, Replay
 from verifier.sources import Source
 from verifier.submissions import Submissions
 
@@ -233,7 +233,7 @@ class _Run:
             except (Refusal, VerificationError) as error:
                 return self._wrong(index, error, self._logged(index))
             progress(Progress(first, index + 1, log.size, replay.tally.submitted - before))
-            if replay.is_sealed and replay.unsaved >= UNSAVED_MAX:
+            if replay.is_sealed and replay.unsaved >= UNSAVED_MAX * ROOM:
                 replay.save(self._seen)
                 # Among so many pages a look takes long, so it is taken here and nowhere else.
                 gc.collect()

@@ -8,7 +8,9 @@ within one transaction, which `save` ends at a seal: after a crash the file is a
     entry        of each entry of the log: the id of the statement, and the leaf hash
     governance   the statements that the rules' state is a fold of, with the rules' clock
     submission   of each submission: platform, scenario, root and count of its reductions
-    live         the reductions of open days, recorded and not voided: what lots are made of
+    live         the reductions of open days that were recorded, those of a submission and a day
+                 together: what lots are made of
+    voided       those of them that were voided since
     blank        activities that are not there, though submitted
     erased       activities that the log says are erased
     head         one row: where the audit stands
@@ -22,14 +24,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from chain.lots import Lot, LotEntry, LotTree
+from chain.lots import Lot, LotEntry, LotTree, read_entries
 from chain.merkle import Frontier
 from chain.pages import ROOT_PAGE
 from chain.spans import EMPTY_ROOT
 from keys.errors import Unreadable, Usage
 
 DATABASE = "audit.db"
-_VERSION = 1
+_VERSION = 2
 _ASKED_AT_ONCE = 500
 _CACHE_KIB = 65_536
 _TABLES = """
@@ -40,10 +42,8 @@ CREATE TABLE submission(
     number INTEGER PRIMARY KEY,
     platform TEXT NOT NULL, scenario TEXT NOT NULL, root BLOB NOT NULL, count INTEGER NOT NULL
 );
-CREATE TABLE live(
-    day INTEGER, leaf BLOB, grams INTEGER NOT NULL, number INTEGER NOT NULL,
-    PRIMARY KEY(day, leaf)
-) WITHOUT ROWID;
+CREATE TABLE live(day INTEGER, number INTEGER, entries BLOB NOT NULL, PRIMARY KEY(day, number));
+CREATE TABLE voided(day INTEGER, leaf BLOB, number INTEGER NOT NULL, PRIMARY KEY(day, leaf));
 CREATE TABLE blank(
     platform TEXT, day INTEGER, digest BLOB, number INTEGER NOT NULL,
     PRIMARY KEY(platform, day, digest)
@@ -252,16 +252,16 @@ class AuditState:
         row = self._database.execute(asked, (number,)).fetchone()
         return None if row is None else Submitted(*row)
 
-    def keep_live(self, number: int, reductions: Iterable[tuple[int, bytes, int]]) -> None:
-        """Enter what a submission has recorded: (day, leaf hash, grams) of each."""
-        self._database.executemany(
-            "INSERT INTO live VALUES (?, ?, ?, ?)",
-            [(day, leaf, grams, number) for day, leaf, grams in sorted(reductions)],
-        )
+    def keep_live(self, number: int, day: int, entries: bytes) -> None:
+        """Enter what a submission has recorded of a day: entries of a lot (`chain.lots`)."""
+        self._database.execute("INSERT INTO live VALUES (?, ?, ?)", (day, number, entries))
 
-    def drop_live(self, reductions: Iterable[tuple[int, bytes]]) -> None:
-        """Take out what was voided: (day, leaf hash) of each."""
-        self._database.executemany("DELETE FROM live WHERE day = ? AND leaf = ?", reductions)
+    def drop_live(self, number: int, reductions: Iterable[tuple[int, bytes]]) -> None:
+        """Take out what a void at ``number`` names: (day, leaf hash) of each."""
+        self._database.executemany(
+            "INSERT OR REPLACE INTO voided VALUES (?, ?, ?)",
+            [(day, leaf, number) for day, leaf in reductions],
+        )
 
     def lots(self, first: int, until: int) -> list[Lot]:
         """The lots of the days ``[first, until)``, sorted; a day is in memory at a time."""
@@ -271,12 +271,17 @@ class AuditState:
 
     def _lots_of(self, day: int) -> Iterator[Lot]:
         entries: dict[tuple[str, str], list[LotEntry]] = {}
+        asked = "SELECT leaf, number FROM voided WHERE day = ?"
+        voided = dict(self._database.execute(asked, (day,)))
         asked = (
-            "SELECT platform, scenario, leaf, grams FROM live JOIN submission USING (number) "
+            "SELECT platform, scenario, number, entries FROM live JOIN submission USING (number) "
             "WHERE day = ?"
         )
-        for platform, scenario, leaf, grams in self._database.execute(asked, (day,)):
-            entries.setdefault((platform, scenario), []).append((leaf, grams))
+        for platform, scenario, number, rows in self._database.execute(asked, (day,)):
+            # What was recorded again after the void is live.
+            live = [of for of in read_entries(rows) if voided.get(of[0], -1) < number]
+            if live:
+                entries.setdefault((platform, scenario), []).extend(live)
         for name in list(entries):
             tree = LotTree(entries.pop(name))
             yield Lot(*name, day, tree.count, tree.grams, tree.root)
@@ -284,6 +289,7 @@ class AuditState:
     def close_days(self, until: int) -> None:
         """Let go of the reductions of all days before ``until``: their lots are in the register."""
         self._database.execute("DELETE FROM live WHERE day < ?", (until,))
+        self._database.execute("DELETE FROM voided WHERE day < ?", (until,))
 
     # --- erased activities ---
 

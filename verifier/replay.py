@@ -17,7 +17,7 @@ Nothing is kept for good before `save`, which is for the end of a block alone.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from chain import merkle
+from chain import kernel, merkle
 from chain.batches import Batch
 from chain.certifications import Certification
 from chain.effects import Effects, Entry
@@ -38,6 +38,9 @@ PAGES_KEPT_MAX = 50_000
 """Pages of the register kept in memory as they are stored."""
 SPANS_UNDRAINED_MAX = 16_384
 """Spans entered before the pages that they changed are written, also within a block."""
+ROOM = 4 if kernel.native else 1
+"""The compiled kernel keeps so many times as much: a page takes a quarter of the memory there, and
+what must be done again after a crash, less than a tenth of the time."""
 
 
 class Replay:
@@ -60,7 +63,7 @@ class Replay:
                 time=head.time,
                 previous=head.seal,
             )
-        self._register = Register(kept.pages, head.next_page, cached_max=PAGES_KEPT_MAX)
+        self._register = Register(kept.pages, head.next_page, cached_max=PAGES_KEPT_MAX * ROOM)
         if self._register.root() != head.register:
             raise Fault("register-differs", height=head.height)
         self._frontier = head.frontier
@@ -115,13 +118,14 @@ class Replay:
     def overlapping(
         self, wanted: Sequence[tuple[bytes, int, int]], most: int = FOREVER
     ) -> list[list[Span]]:
-        if len(wanted) <= SPANS_UNDRAINED_MAX:
+        most_wanted = SPANS_UNDRAINED_MAX * ROOM
+        if len(wanted) <= most_wanted:
             return self._register.overlapping(wanted, most)
         # Those together that lie together, so that never all pages are in memory.
         found: list[list[Span]] = [[] for _ in wanted]
         order = sorted(range(len(wanted)), key=wanted.__getitem__)
-        for at in range(0, len(order), SPANS_UNDRAINED_MAX):
-            places = order[at : at + SPANS_UNDRAINED_MAX]
+        for at in range(0, len(order), most_wanted):
+            places = order[at : at + most_wanted]
             met = self._register.overlapping([wanted[place] for place in places], most)
             for place, spans in zip(places, met, strict=True):
                 found[place] = spans
@@ -188,7 +192,7 @@ class Replay:
             case "submission":
                 self._enter_submission(number, entry, effects)
             case "void":
-                kept.drop_live((r.day, r.leaf) for r in reductions)
+                kept.drop_live(number, ((r.day, r.leaf) for r in reductions))
                 tally.voided += len(reductions)
                 tally.grams -= total_grams(reductions)
             case "close":
@@ -210,7 +214,7 @@ class Replay:
             portion = put[at : at + SPANS_UNDRAINED_MAX]
             register.change(portion)
             self._undrained += len(portion)
-            if self._undrained >= SPANS_UNDRAINED_MAX:
+            if self._undrained >= SPANS_UNDRAINED_MAX * ROOM:
                 self._drain()
 
     def _drain(self) -> None:
@@ -223,14 +227,13 @@ class Replay:
         root = bytes.fromhex(body["root"])
         submitted = Submitted(entry.statement.issuer, body["scenario"], root, body["count"])
         self._kept.keep_submission(number, submitted)
-        rows = zip(batch.days(), batch.leaves(), batch.grams(), strict=True)
-        recorded = [
-            row for row, refused in zip(rows, effects.outcomes, strict=True) if refused is None
-        ]
-        self._kept.keep_live(number, recorded)
-        self.tally.recorded += len(recorded)
-        self.tally.refused += len(batch) - len(recorded)
-        self.tally.grams += sum(grams for _, _, grams in recorded)
+        days = batch.by_day([refused is None for refused in effects.outcomes])
+        for day, of in days.items():
+            self._kept.keep_live(number, day, of.entries)
+        recorded = sum(of.size for of in days.values())
+        self.tally.recorded += recorded
+        self.tally.refused += len(batch) - recorded
+        self.tally.grams += sum(of.grams for of in days.values())
 
     # --- activities ---
 

@@ -21,7 +21,7 @@ from chain.reductions import (
     split_reductions,
 )
 from chain.state import State
-from keys.errors import Malformed, NotAllowed, Refusal, Unreadable, VerificationError
+from keys.errors import Malformed, Refusal, Unreadable, VerificationError
 from keys.statements import Statement
 from keys.strict import parse_hex
 from verifier.bundles import FILE_BYTES_MAX
@@ -102,10 +102,9 @@ class SourceSubmissions:
         shown = [place for place in range(count) if lines[place]]
         computed = None
         if len(shown) == count:
-            with suppress(NotAllowed):
-                in_force = methodologies_in_force(state, platform)
-                computed = compute(lines[:-1], state.calendar.offset, platform, in_force)
-        same = computed is not None and computed[0].to_bytes() == Batch.of(reductions).to_bytes()
+            in_force = methodologies_in_force(state, platform)
+            computed = compute(lines[:-1], state.calendar.offset, platform, in_force)
+        same = computed and computed.batch.to_bytes() == Batch.of(reductions).to_bytes()
         # One by one, to find the one that is another.
         for at in range(0, 0 if same else len(shown), ACTIVITIES_AT_ONCE):
             places = shown[at : at + ACTIVITIES_AT_ONCE]

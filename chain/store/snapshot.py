@@ -109,6 +109,7 @@ class Pending(NamedTuple):
     """An admitted statement that waits for a block."""
 
     number: int
+    id: bytes
     data: bytes
 
 
@@ -605,7 +606,7 @@ class Snapshot:
         """Admitted statements that wait for a block, in the order in which they came."""
         pending = tables.pending
         rows = self._connection.execute(
-            select(pending.c.number, pending.c.data)
+            select(pending.c.number, pending.c.id, pending.c.data)
             .where(pending.c.refusal.is_(None))
             .order_by(pending.c.number)
             .limit(limit)

@@ -3,13 +3,14 @@
 //! Only the plain ones are read here: ASCII without escapes, in the one form.  For all else the
 //! Python reads again, and says what is wrong if anything is.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::digest::sha256;
-use crate::errors::work;
+use crate::errors::{Result, work};
 use crate::methodologies::Plan;
 use crate::reductions::{FOREVER, Reductions};
 
@@ -253,79 +254,85 @@ impl<'a> Json<'a> {
     }
 }
 
-/// Lines of activities, all of which are plain.
-#[pyclass(frozen, module = "carbon_tally_native")]
-pub struct Activities {
-    lines: Vec<Vec<u8>>,
+/// What was made of lines: the reductions, whom each of them names, and the places of the lines that
+/// are left to the Python.
+type Computed<'py> = (Reductions, Bound<'py, PyList>, Vec<usize>);
+
+/// The reductions of `lines`, an activity each, of those that are plain and earn one.
+///
+/// `offset`: of the ledger's days from UTC, in seconds; `plan_of`: gives the plan of a scenario and
+/// a day, or None.
+#[pyfunction]
+pub fn reduce_lines<'py>(
+    py: Python<'py>,
+    lines: Vec<PyBackedBytes>,
     offset: i64,
+    platform: &str,
+    plan_of: Py<PyAny>,
+) -> PyResult<Computed<'py>> {
+    let (made, subjects, left) = work(py, || {
+        let (mut made, mut subjects, mut left) = (Reductions::default(), Vec::new(), Vec::new());
+        let mut plans = Plans {
+            plan_of,
+            known: HashMap::new(),
+        };
+        for (place, line) in lines.iter().enumerate() {
+            match reduce(line, offset, platform, &mut plans, &mut made)? {
+                Some(subject) => subjects.push(subject),
+                None => left.push(place),
+            }
+        }
+        Ok((made, subjects, left))
+    })?;
+    let named = subjects
+        .iter()
+        .map(|of| of.map(|subject| PyBytes::new(py, &subject)));
+    Ok((made, PyList::new(py, named)?, left))
 }
 
-#[pymethods]
-impl Activities {
-    /// `lines`: an activity each; `offset`: of the ledger's days from UTC, in seconds.
-    #[new]
-    fn new(lines: &Bound<'_, PyAny>, offset: i64) -> PyResult<Self> {
-        let line =
-            |line: PyResult<Bound<'_, PyAny>>| Ok(line?.cast::<PyBytes>()?.as_bytes().to_vec());
-        let lines = lines.try_iter()?.map(line).collect::<PyResult<_>>()?;
-        Ok(Activities { lines, offset })
-    }
+type Subject = Option<[u8; 16]>;
 
-    /// The scenarios and days that they are of; None if the Python must read one of them.
-    fn kinds(&self, py: Python<'_>) -> PyResult<Option<BTreeSet<(String, u16)>>> {
-        work(py, || {
-            let mut kinds = BTreeSet::new();
-            let mut last = None;
-            for line in &self.lines {
-                let Some(activity) = Activity::read(line) else {
-                    return Ok(None);
-                };
-                let Some(day) = activity.day(self.offset) else {
-                    return Ok(None);
-                };
-                if last != Some((activity.scenario, day)) {
-                    kinds.insert((activity.scenario.to_owned(), day));
-                }
-                last = Some((activity.scenario, day));
+/// Add the reduction of a line, and give whom it names; None if it is left to the Python.
+fn reduce(
+    line: &[u8],
+    offset: i64,
+    platform: &str,
+    plans: &mut Plans,
+    made: &mut Reductions,
+) -> Result<Option<Subject>> {
+    let Some(activity) = Activity::read(line) else {
+        return Ok(None);
+    };
+    let Some(day) = activity.day(offset) else {
+        return Ok(None);
+    };
+    let plan = plans.get(activity.scenario, day)?;
+    Ok(plan
+        .and_then(|plan| plan.reduce(&activity, platform, day, made))
+        .map(|()| activity.subject()))
+}
+
+/// The plans of each day and scenario, as far as they were asked for.
+struct Plans {
+    plan_of: Py<PyAny>,
+    known: HashMap<u16, Vec<(String, Option<Py<Plan>>)>>,
+}
+
+impl Plans {
+    fn get(&mut self, scenario: &str, day: u16) -> Result<Option<&Plan>> {
+        let of_day = self.known.entry(day).or_default();
+        let place = match of_day.iter().position(|(name, _)| name == scenario) {
+            Some(place) => place,
+            None => {
+                let plan = Python::attach(|py| -> PyResult<_> {
+                    let plan = self.plan_of.bind(py).call1((scenario, day))?;
+                    Ok(plan.extract::<Option<Py<Plan>>>()?)
+                })?;
+                of_day.push((scenario.to_owned(), plan));
+                of_day.len() - 1
             }
-            Ok(Some(kinds))
-        })
-    }
-
-    /// Their reductions by the plan of each scenario and day, and whom they name; None if the
-    /// Python must say why one earns none.
-    fn reduce<'py>(
-        &self,
-        py: Python<'py>,
-        platform: &str,
-        plans: HashMap<(String, u16), PyRef<'py, Plan>>,
-    ) -> PyResult<Option<(Reductions, Bound<'py, PyList>)>> {
-        let plans: HashMap<(&str, u16), &Plan> = plans
-            .iter()
-            .map(|((name, day), plan)| ((name.as_str(), *day), &**plan))
-            .collect();
-        let made = work(py, || {
-            let mut made = Reductions::default();
-            let mut subjects = Vec::with_capacity(self.lines.len());
-            let mut all = || {
-                for line in &self.lines {
-                    let activity = Activity::read(line)?;
-                    let day = activity.day(self.offset)?;
-                    let plan = plans.get(&(activity.scenario, day))?;
-                    plan.reduce(&activity, platform, day, &mut made)?;
-                    subjects.push(activity.subject());
-                }
-                Some(())
-            };
-            Ok(all().map(|()| (made, subjects)))
-        })?;
-        made.map(|(made, subjects)| {
-            let named = subjects
-                .iter()
-                .map(|of| of.map(|subject| PyBytes::new(py, &subject)));
-            Ok((made, PyList::new(py, named)?))
-        })
-        .transpose()
+        };
+        Ok(of_day[place].1.as_ref().map(Py::get))
     }
 }
 

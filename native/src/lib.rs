@@ -33,7 +33,7 @@ fn carbon_tally_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(merkle::root, module)?)?;
     module.add_function(wrap_pyfunction!(spans::make_line, module)?)?;
     module.add_function(wrap_pyfunction!(lots::build_nodes, module)?)?;
-    module.add_class::<activities::Activities>()?;
+    module.add_function(wrap_pyfunction!(activities::reduce_lines, module)?)?;
     module.add_class::<methodologies::Plan>()?;
     module.add_class::<reductions::Reductions>()?;
     module.add_class::<register::Pages>()

@@ -2,7 +2,7 @@
 //!
 //! Only what is in the one form is read here; for all else the Python says what is wrong with it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 
 use pyo3::prelude::*;
@@ -93,7 +93,10 @@ impl Reductions {
         head(out, BYTES, 32);
         out.extend(made.digest);
         let item = at + 2..out.len();
-        let size = u16::try_from(item.len()).ok()?;
+        let Ok(size) = u16::try_from(item.len()) else {
+            self.data.truncate(at);
+            return None;
+        };
         self.data[at..at + 2].copy_from_slice(&size.to_be_bytes());
         let claims = self.claims.len()..self.claims.len() + made.claims.len();
         self.claims.extend_from_slice(made.claims);
@@ -288,6 +291,26 @@ impl Reductions {
             .map(|row| PyBytes::new(py, &self.data[row.item.clone()]))
     }
 
+    /// All of them, each as the fields of a `Reduction`: those before its claims, these as line,
+    /// start, end, and those after.
+    fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let claim = |of: &Claim| {
+            let (start, end) = of.span.unzip();
+            (PyBytes::new(py, &of.line), start, end)
+        };
+        let item = |row: &Reduction| {
+            let (platform, scenario) = (self.text(&row.platform), self.text(&row.scenario));
+            let data = &self.data[row.item.clone()];
+            let digest = &data[data.len().saturating_sub(32)..];
+            (
+                (platform, scenario, row.version, row.day, row.grams),
+                self.claims(row).iter().map(claim).collect::<Vec<_>>(),
+                [digest, data, &row.leaf, &row.holder].map(|of| PyBytes::new(py, of)),
+            )
+        };
+        PyList::new(py, self.rows.iter().map(item))
+    }
+
     /// The root of the tree over them.
     fn root<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let leaves = self.rows.iter().map(|row| row.leaf).collect();
@@ -311,6 +334,26 @@ impl Reductions {
 
     fn grams<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         PyList::new(py, self.rows.iter().map(|row| row.grams))
+    }
+
+    /// Those marked, by their days: how many, their grams, and entries of a lot.
+    fn by_day<'py>(
+        &self,
+        py: Python<'py>,
+        marked: Vec<bool>,
+    ) -> BTreeMap<u16, (u64, u128, Bound<'py, PyBytes>)> {
+        let mut days: BTreeMap<u16, (u64, u128, Vec<u8>)> = BTreeMap::new();
+        for row in self.marked(&marked) {
+            let (count, grams, entries) = days.entry(row.day).or_default();
+            *count += 1;
+            *grams += u128::from(row.grams);
+            entries.extend(row.leaf);
+            entries.extend(row.grams.to_be_bytes());
+        }
+        let part = |(day, (count, grams, entries)): (u16, (u64, u128, Vec<u8>))| {
+            (day, (count, grams, PyBytes::new(py, &entries)))
+        };
+        days.into_iter().map(part).collect()
     }
 
     /// The platforms and scenarios that they name.

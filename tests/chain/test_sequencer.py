@@ -2,10 +2,11 @@
 
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import pytest
@@ -17,16 +18,18 @@ from support.postgres import copy_database, copy_ledger, url_of
 from support.replay import Replayed, check_provable, check_replay, replay
 
 import chain.sequencer
+from chain.batches import Batch
 from chain.blocks import log_key, make_checkpoint, make_seal
 from chain.effects import Entry
 from chain.files import Files, System
 from chain.merkle import Frontier, leaf_hashes
 from chain.paths import CHECKPOINT
 from chain.receipts import check_receipt
+from chain.register import Register
 from chain.rules import apply, seal_body
 from chain.sequencer import CLOCK_LAG_SECONDS_MAX, Sequencer
 from chain.spans import EMPTY_ROOT
-from chain.store.ledger import open_store
+from chain.store.ledger import Block, open_store
 from chain.store.snapshot import Head
 from chain.store.tables import metadata, page
 from chain.tiles import DirectoryReader, TileTree, new_tiles
@@ -368,6 +371,114 @@ def test_an_idle_second_sequencer_is_not_in_the_way(city: City) -> None:
     for number in range(3):
         city.submit([city.ride("ann", NOON + 1_000 * number)])
         assert other.sequencer.seal(NOON) is None
+
+
+# --- drafting ahead ---
+
+
+@pytest.fixture
+def crowded(city: City, monkeypatch: pytest.MonkeyPatch) -> City:
+    """A ledger with more waiting than fits in two blocks; each commit waits until the next block
+    has been drafted, whose pages are then read from the one under way."""
+    monkeypatch.setattr(chain.sequencer, "BLOCK_REDUCTIONS_MAX", 2)
+    monkeypatch.setattr(
+        chain.sequencer, "Register", lambda read, next_page, _: Register(read, next_page, 1)
+    )
+    for number in range(7):
+        lines = [city.ride(f"p{number % 5}", NOON), city.ride(f"q{number}", NOON)]
+        city.sequencer.submit([city.admit(lines[: 1 + number % 2])])
+    return city.reopen()
+
+
+def drafted_first(city: City, monkeypatch: pytest.MonkeyPatch, reads: Sequence[int]) -> None:
+    """Let the commits go on only when so many files of reductions have been read in all."""
+    commit, batch = city.store.commit, city.store.batch
+    done, read = iter(reads), Semaphore(0)
+
+    def reading(root: bytes) -> Batch:
+        read.release()
+        return batch(root)
+
+    def waiting(block: Block, lead: None) -> None:
+        for _ in range(next(done)):
+            assert read.acquire(timeout=10)
+        commit(block, lead)
+
+    monkeypatch.setattr(city.store, "batch", reading)
+    monkeypatch.setattr(city.store, "commit", waiting)
+
+
+def test_the_next_block_is_drafted_while_one_is_committed(
+    crowded: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Blocks of two, two, two and one submissions; each waits for the last one of the next.
+    drafted_first(crowded, monkeypatch, [4, 2, 1, 0])
+    heads = crowded.sequencer.seal_all(crowded.now)
+    assert [(head.recorded, head.refused) for head in heads] == [(3, 0), (6, 0), (8, 1), (8, 2)]
+    replayed = check_replay(crowded.reopen())
+    refused = [why for outcomes in replayed.outcomes.values() for why in outcomes if why]
+    assert [why.code for why in refused] == ["span-taken"] * 2
+
+
+def test_what_is_no_submission_waits_until_the_block_before_is_there(
+    crowded: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = crowded.sequencer.seal(crowded.now)
+    assert first is not None
+    with crowded.store.snapshot() as snapshot:
+        answer = crowded.answer(snapshot.statement(first.size - 2))
+    crowded.sequencer.post([crowded.void(answer, [0], "metro-app")])
+    last = crowded.admit([crowded.ride("p1", NOON)])
+    crowded.sequencer.submit([last])
+    heads = crowded.sequencer.seal_all(crowded.now)
+    assert heads[-1].recorded == 8 and heads[-1].height == first.height + len(heads)
+    assert check_replay(crowded.reopen()).recorded == 8
+
+
+def test_what_was_drafted_ahead_is_drafted_again_after_a_pause(crowded: City) -> None:
+    first = crowded.sequencer.seal(crowded.now)
+    assert first is not None
+    crowded.now += 3_601
+    # An empty block sets the clock, by which all that waits has expired.
+    assert crowded.sequencer.seal_all(crowded.now) == []
+    assert head_of(crowded)[:2] == (first.height + 1, first.size + 1)
+    assert check_replay(crowded.reopen()).recorded == 3
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_was_drafted_ahead_goes_with_a_commit_that_failed(
+    crowded: City, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    commit = crowded.store.commit
+
+    def failing(block: Block, lead: None) -> None:
+        if late:
+            commit(block, lead)
+        raise OSError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(crowded.store, "commit", failing)
+        with pytest.raises(OSError):
+            crowded.sequencer.seal(crowded.now)
+    assert len(crowded.sequencer.seal_all(crowded.now)) == 4 - late
+    assert check_replay(crowded).recorded == 8
+
+
+def test_a_draft_that_fails_leaves_the_block_that_was_committed(
+    crowded: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = iter([crowded.store.batch] * 2)  # of the first block
+
+    def failing(root: bytes) -> Batch:
+        return next(reads)(root)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(crowded.store, "batch", failing)
+        with pytest.raises(StopIteration):
+            crowded.sequencer.seal(crowded.now)
+    assert head_of(crowded).recorded == 3
+    assert len(crowded.sequencer.seal_all(crowded.now)) == 3
+    assert check_replay(crowded).recorded == 8
 
 
 # --- pending statements and answers ---

@@ -3,6 +3,7 @@
 Whatever the kernel does not take goes through the Python; so it may leave out, but never differ.
 """
 
+import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,7 +20,7 @@ from support.replay import Replayed
 
 from chain import kernel
 from chain.activities import parse_activity
-from chain.admission import sign_submission
+from chain.admission import reduce_activities, sign_submission
 from chain.batches import Batch
 from chain.calendar import Calendar
 from chain.classes import Classes
@@ -56,10 +57,8 @@ def by_python(of: Methodology, line: bytes) -> bytes | None:
 
 
 def by_kernel(of: Methodology, line: bytes) -> bytes | None:
-    activities = native.Activities([line], OFFSET)
-    kinds = activities.kinds()
-    made = kinds and activities.reduce("app", {kind: of.plan(kind[1]) for kind in kinds})
-    return made[0].item(0) if made else None
+    made, _, left = native.reduce_lines([line], OFFSET, "app", lambda _, day: of.plan(day))
+    return None if left else made.item(0)
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
@@ -107,11 +106,49 @@ def test_altered_bytes_are_never_read_otherwise(
     assert found is None or found == by_python(published[name], bytes(line))
 
 
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32), count=st.integers(0, 12))
+def test_what_is_not_plain_is_reduced_among_what_is(
+    seed: int, count: int, city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose = random.Random(seed)
+    lines = [damaged(line_of(city, choose), choose) for _ in range(count)]
+    activities = [parse_activity(line) for line in lines]
+    found = reduce_activities(activities, city.state, "metro-app")
+    with monkeypatch.context() as patched:
+        patched.setattr(kernel, "native", None)
+        expected = reduce_activities(activities, city.state, "metro-app")
+    assert list(map(told, found)) == list(map(told, expected))
+
+
+def damaged(line: bytes, choose: random.Random) -> bytes:
+    """An activity that may be of no scenario or no use, or not be plain."""
+    given = json.loads(line)
+    match choose.randrange(8):
+        case 0:
+            given["scenario"] = choose.choice(("city-boat", "city-bike", "city-bus"))
+        case 1:
+            given["end"] += 10**6
+        case 2:
+            given["id"] = "é"
+        case 3:
+            given["evidence"]["tier"] = "hearsay"
+        case _:
+            pass
+    return dump_json(given) if given["id"] != "é" else json.dumps(given).encode()
+
+
+def told(one: Reduction | Refusal) -> object:
+    return one.as_json() if isinstance(one, Refusal) else one
+
+
 # --- files of reductions ---
 
 
 def columns(of: Batch) -> list[object]:
+    marked = [leaf[0] % 3 > 0 for leaf in of.leaves()]
     return [
+        of.by_day(marked),
         len(of),
         of.to_bytes(),
         of.root(),
@@ -309,7 +346,7 @@ def fuzz(cases: int, seed: int) -> None:
         made = native.Reductions.parse(bytes(data))
         if made is not None:
             made.screen({}, (0, 65_535), b"\1")
-        native.Activities([bytes(data)], OFFSET).kinds()
+        native.reduce_lines([bytes(data)], OFFSET, "app", lambda _, day: methodology.plan(day))
 
 
 def test_damaged_activities_and_files_do_no_harm() -> None:

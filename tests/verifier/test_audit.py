@@ -257,6 +257,21 @@ def test_reductions_of_closed_days_are_let_go(erased: CertifiedCity, tmp_path: P
     assert days and min(days) >= erased.state.closed_until
 
 
+def test_what_is_recorded_again_after_its_void_is_in_the_lot(tmp_path: Path) -> None:
+    city = CertifiedCity.open(tmp_path / "ledger")
+    lines = [city.ride(f"rider-{n}", NOON + 60 * n) for n in range(4)]
+    for voided in ([0, 1, 2], [1], []):
+        answer = city.submit(lines)
+        if voided:
+            city.post(city.void(answer, voided, "metro-app"))
+        # A submission of its own, not the same once more.
+        lines = lines[:3] if len(lines) == 4 else lines[1:2]
+    city.shut(TODAY + 1)
+    report = audit(DirectorySource(city.folder), tmp_path / "audit")
+    assert report.verdict == "passed" and report.facts["kinds"]["close"] == 1
+    assert sum(lot.count for lot in city.lots(TODAY, TODAY + 1)) == 4
+
+
 def test_one_audit_at_a_time_has_the_state(tmp_path: Path) -> None:
     kept = AuditState(tmp_path)
     with pytest.raises(Usage) as caught:
