@@ -35,6 +35,7 @@ from keys.notes import (
     signed_by,
 )
 from keys.suites import PublicKey
+from verifier.policies import PASSED_MAX
 from verifier.witness import Offer as Offered
 
 ANSWER_BYTES_MAX = 65_536
@@ -252,7 +253,12 @@ class Collecting:
                 if height >= use.since and _has_quorum(snapshot, height, use.policy)
             }
             end = _version(snapshot, use.start).end
-            final = {height for height in signed if snapshot.block(height).size <= end}
+            sizes = {height: snapshot.block(height).size for height in signed}
+            final = {
+                height
+                for height, size in sizes.items()
+                if size <= end and _operator_key(_state(snapshot), size - 1) == use.key
+            }
             links, later = {}, False
             if draft is not None:
                 agreed = {
@@ -261,8 +267,8 @@ class Collecting:
                     if all(_has_quorum(snapshot, height, policy) for policy in use.passed)
                 }
                 later = max(agreed, default=-1) > draft.height
-                if draft.height in agreed:
-                    note = snapshot.note(snapshot.block(draft.height))
+                note = snapshot.note(snapshot.block(draft.height), use.keys)
+                if draft.height in agreed and _is_followed(use, note):
                     links[draft.height] = {**draft.link, "checkpoint": note.decode()}
         if final or links:
             self._store.enter_cosignatures([], final, links, lead=self._lead)
@@ -278,15 +284,33 @@ class Collecting:
             self._draft, self.height = None, -1
 
 
+def _is_followed(use: Use, note: bytes) -> bool:
+    """Whether checkers follow a link with this note: it may pass over a few policies only, and has
+    room for so many lines."""
+    lines = parse_note(note).signatures
+    every = (use.policy, *use.passed)
+    return len(use.passed) <= PASSED_MAX and all(_agree(policy, lines) for policy in every)
+
+
 def _has_quorum(snapshot: Snapshot, height: int, policy: WitnessPolicy) -> bool:
-    lines = {(line.name, line.key_id) for line in snapshot.cosignatures(height)}
-    return is_final(policy, [key for key in policy.keys if (key.name, key.key_id) in lines])
+    return _agree(policy, snapshot.cosignatures(height))
+
+
+def _agree(policy: WitnessPolicy, lines: Iterable[NoteSignature]) -> bool:
+    found = {(line.name, line.key_id) for line in lines}
+    return is_final(policy, [key for key in policy.keys if (key.name, key.key_id) in found])
+
+
+def _state(snapshot: Snapshot) -> State:
+    state = snapshot.state()
+    if state is None:
+        raise Fault("genesis-missing")
+    return state
 
 
 def _version(snapshot: Snapshot, start: int) -> InForce[WitnessPolicy]:
     """The policy that is in force from an index on."""
-    state = snapshot.state()
-    found = [of for of in state.policies if of.start == start] if state else []
+    found = [of for of in _state(snapshot).policies if of.start == start]
     if not found:
         raise Fault("policy-missing")
     return found[0]

@@ -18,6 +18,7 @@ from typing import Any
 
 from chain import merkle
 from chain.paths import CHECKPOINT, activities_path, reductions_path
+from chain.policies import WitnessPolicy
 from chain.reductions import REDUCTION_BYTES_MAX, SUBMISSION_COUNT_MAX, split_reductions
 from chain.rules import GOVERNANCE_KINDS, replay_governance, seal_body
 from chain.sequencer import Sequencer
@@ -33,8 +34,9 @@ from keys.suites import PublicKey
 from verifier.bundles import FILE_BYTES_MAX, parse_file, read_anchors
 from verifier.check import check_file
 from verifier.logs import Log
-from verifier.policies import follow
-from verifier.policy import Group, Policy, Signed
+from verifier.policies import follow, policy_text
+from verifier.policy import Policy, Signed, parse_policy
+from verifier.reports import demand
 from verifier.sources import Source
 
 
@@ -198,21 +200,28 @@ def links_in(data: bytes, policy: Policy, stored: Stored) -> list[dict[str, Any]
     value = parse_file(data)
     anchors = read_anchors(value)
     for link in anchors["policies"].links:
-        shown = parse_checkpoint(link.checkpoint.text)
-        if shown.size > stored.log.size or not stored.log.begins_with(shown.size, shown.root):
-            raise VerificationError("link-order", size=shown.size)
-    # Where the policy is a later one, the file's checks have passed links over.
-    head, document = parse_checkpoint(anchors["checkpoint"].text), anchors["classes"].data
-    whole = replace(policy, groups={"nobody": Group(0, ())}, quorum="nobody")
-    follow(whole, anchors["policies"], head, anchors["genesis"].statement, document)
+        at = parse_checkpoint(link.checkpoint.text)
+        if at.size > stored.log.size or not stored.log.begins_with(at.size, at.root):
+            raise VerificationError("link-order", size=at.size)
+    # Where the policy is a later one, the file's checks have passed links over: from the first
+    # policy of all, each of them is to be followed.
+    shown, head = anchors["policies"], parse_checkpoint(anchors["checkpoint"].text)
     links: list[dict[str, Any]] = value["policies"]["links"]
+    if links:
+        demand(bool(shown.governed), "link-policy", size=0)
+        first = WitnessPolicy(shown.governed[0].data)
+        start = parse_policy(policy_text(head.origin, policy.logs[0].public, first).encode())
+        genesis, registry = anchors["genesis"].statement, anchors["classes"].data
+        followed = follow(start, shown, head, genesis, registry)
+        demand(followed.is_last and followed.count == len(links), "policy-later")
     return links
 
 
 def bring_links(store: LedgerStore, links: Sequence[dict[str, Any]]) -> None:
     """Enter the chain of policies.
 
-    No store has it: its notes are cosigned by those whose policy was in use then.
+    No store has it: its notes are cosigned by those whose policy was in use then.  Their blocks are
+    not final here, whose checkpoints the successor has signed anew.
     """
     made = {}
     with store.snapshot() as snapshot:
@@ -221,7 +230,7 @@ def bring_links(store: LedgerStore, links: Sequence[dict[str, Any]]) -> None:
             # Where it leads to is another for each file.
             kept = {name: part for name, part in link.items() if name != "path"}
             made[snapshot.height_of(shown.size - 1)] = kept
-    store.enter_cosignatures([], made.keys(), made)
+    store.enter_cosignatures([], links=made)
 
 
 def _named(submission: Statement) -> tuple[bytes, int]:

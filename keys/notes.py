@@ -214,12 +214,12 @@ def signed_by(note: Note, key: NoteKey) -> int | None:
     not verify.
     """
     key_id = key.key_id
-    found = [
-        _verify(note.text, line.signature, key)
+    found = {
+        line.signature
         for line in note.signatures
         if line.name == key.name and line.key_id == key_id
-    ]
-    return max(found, default=None)
+    }
+    return max((_verify(note.text, signature, key) for signature in found), default=None)
 
 
 def _verify(text: str, signature: bytes, key: NoteKey) -> int:

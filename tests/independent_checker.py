@@ -27,6 +27,7 @@ from independent_notes import (
 )
 
 ZERO = bytes(32)
+BEFORE, AFTER = "start:n end:n holder:h path:l", "start:n value:h path:l"
 HELD = "line:s start:n end:n holder:h path:l before:o after:o"
 COMMON = "format:s kind:s checkpoint:s genesis:d seal:d rules:d classes:d books:o policies:d"
 KINDS = {
@@ -101,12 +102,12 @@ class Register:  # §12, §13: proofs under one root
         return self.under(key, H(b"\x10", key, value), given["path"])
 
     def before(self, line, given, start):
-        obj(given, "start:n end:n holder:h path:l")
+        obj(given, BEFORE)
         need(given["start"] < start and given["end"] <= start)
         return self.leaf(line, given)
 
     def after(self, line, given, end):
-        obj(given, "start:n value:h path:l")
+        obj(given, AFTER)
         need(given["start"] >= end)
         key = line + u(given["start"])
         return self.under(key, H(b"\x10", key, unhex(given["value"])), given["path"])
@@ -172,13 +173,24 @@ class Register:  # §12, §13: proofs under one root
             need(self.root == ZERO)
 
 
+def whole_held(given):
+    """A proof that has the form of one."""
+    obj(given, HELD), unhex(given["line"], 24)
+    shown = [(given["before"], BEFORE), (given["after"], AFTER)]
+    for part in (given, *(obj(one, form) for one, form in shown if one is not None)):
+        need(all(whole(bits) and unhex(sibling) for bits, sibling in part["path"]))
+    return given
+
+
 class Link:  # §41
     def __init__(self, given):
         obj(given, "checkpoint:s seal:d policy:d operator:d path:l")
         self.path = list(map(unhex, given["path"]))
         self.note = Note(given["checkpoint"].encode())
-        self.seal, self.policy = obj(given["seal"], "index:i data:s path:l"), given["policy"]
-        self.held = obj(given["operator"], "key:d key_held:d")["key_held"]
+        self.seal = obj(given["seal"], "index:n data:s path:l")
+        operator = obj(given["operator"], "key:d key_held:d")
+        self.policy, self.held = whole_held(given["policy"]), whole_held(operator["key_held"])
+        need(all(unhex(item) for item in self.seal["path"]))
         self.key = participants_key(given["operator"]["key"])
         self.statement = Statement(unbase64(self.seal["data"]))
 
@@ -216,9 +228,10 @@ class Bundle:  # §20
         shown = obj(given["policies"], "governed:l free:o links:l")
         need(max(len(shown["governed"]), len(shown["links"])) <= 1_024)
         links = [Link(link) for link in shown["links"]]
-        self.governed = [(one["held"], one["document"].encode()) for one in shown["governed"]]
+        every = [obj(one, "document:s held:d") for one in shown["governed"]]
+        self.governed = [(one["held"], one["document"].encode()) for one in every]
         self.policies, self.is_last = [policy], True
-        if policy.quorum != "none":
+        if policy.quorum != "none" and origin in {log[0] for log in policy.logs}:
             self.follow(origin, links)
         self.policy = policy = self.policies[-1]
         log = next(key for key in policy.logs if key[0] == origin and note.signed_by(key))
@@ -254,16 +267,16 @@ class Bundle:  # §20
         at = next((n for n, stage in enumerate(stages) if stage.asks() == own), None)
         for link in links:
             of, size, root = link.note.checkpoint()
+            need(last < (last := size) <= self.size)
             to, by = places[link.policy["start"]]
             between = [] if at is None else stages[at + 1 : to + 1]
             asked = [self.policies[-1], *between[:-1]]
             is_near = at is None or at <= to <= at + 9
             if not is_near or not all(p.witnessed(link.note) for p in asked):
                 continue
-            need(of == origin and last < size <= self.size)
             consistent(size, root, self.size, self.root, link.path)
-            last, log = size, log_vkey(origin, link.key)
-            need(link.note.signed_by(log))
+            log = log_vkey(origin, link.key)
+            need(of == origin and link.note.signed_by(log))
             register = Register(link.root(size, root, genesis), classes)
             for held, name, parts, holds in (
                 (link.policy, "policy", [], by),

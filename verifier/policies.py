@@ -89,7 +89,8 @@ def follow(
     Raises `Malformed`, `VerificationError`.
     """
     followed = Followed([policy])
-    if policy.quorum == NONE:
+    # Cosigners serve many logs: what they agree to is of use in the one that is trusted only.
+    if policy.quorum == NONE or head.origin not in {log.name for log in policy.logs}:
         return followed
     # No line of these links is dated.
     classes = Classes(registry, Calendar(0))
@@ -106,6 +107,9 @@ def follow(
     size = 0
     for link in shown.links:
         checkpoint = parse_checkpoint(link.checkpoint.text)
+        # Before any signature is looked at: a note is not to cost its time again and again.
+        demand(size < checkpoint.size <= head.size, "link-order", size=checkpoint.size)
+        size = checkpoint.size
         demand(link.policy.span.start in in_force, "link-policy", size=checkpoint.size)
         to, holder = in_force[link.policy.span.start]
         if at is not None and not at <= to <= at + 1 + PASSED_MAX:
@@ -115,8 +119,6 @@ def follow(
         if not all(each.is_reached(each.cosigners(link.checkpoint)) for each in asked):
             continue
         demand(checkpoint.origin == head.origin, "checkpoint-other-log", origin=checkpoint.origin)
-        demand(size < checkpoint.size <= head.size, "link-order", size=checkpoint.size)
-        size = checkpoint.size
         verify_consistency(size, checkpoint.root, head.size, head.root, link.path)
         log = _check_link(link, checkpoint, genesis, classes, holder)
         followed.policies += [replace(each, logs=(log,)) for each in passed or [followed.policy]]

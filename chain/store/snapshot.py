@@ -203,10 +203,18 @@ class Snapshot:
 
     # --- what others have signed ---
 
-    def note(self, block: Head) -> bytes:
-        """The checkpoint of a block with the cosignatures that it has so far."""
-        note = parse_note(block.checkpoint)
-        lines = (*note.signatures, *self.cosignatures(block.height))
+    def note(self, block: Head, keys: Collection[NoteKey] = ()) -> bytes:
+        """The checkpoint of a block with the cosignatures that it has so far.
+
+        A note has room for so many lines: first come those of ``keys``, by default of the policy
+        in force at the block's seal.
+        """
+        note, state = parse_note(block.checkpoint), self.state()
+        policy = state.policy_at(block.size - 1) if state else None
+        first = {(key.name, key.key_id) for key in keys or (policy.keys if policy else ())}
+        cosigned = self.cosignatures(block.height)
+        cosigned.sort(key=lambda line: (line.name, line.key_id) not in first)
+        lines = (*note.signatures, *cosigned)
         return format_note(replace(note, signatures=lines[:NOTE_SIGNATURES_MAX]))
 
     def cosignatures(self, height: int) -> list[NoteSignature]:

@@ -134,8 +134,10 @@ async function keyIdOf(name, type, publicKey) {
  */
 export async function signedBy(note, key) {
   let latest = null;
+  const seen = new Set();
   for (const { name, keyId, signature } of note.signatures) {
-    if (name === key.name && equal(keyId, key.keyId)) {
+    const isMine = name === key.name && equal(keyId, key.keyId);
+    if (isMine && seen.size < seen.add(toHex(signature)).size) {
       const time = await timeSigned(note.text, signature, key);
       need(time !== null, 'note-signature-invalid', { name });
       latest = latest === null || latest < time ? time : latest;

@@ -529,6 +529,28 @@ def test_links_that_nobody_has_checked_are_not_brought(tmp_path: Path) -> None:
             links_in(dump(made), last, of)
 
 
+def test_no_link_is_brought_without_its_cosignatures(tmp_path: Path) -> None:
+    chain = chains.build(tmp_path / "old")
+    last = parse_policy(chains.trust(chains.C, "operator/2").encode())
+    of = stored(chain.city, tmp_path / "store", last)
+    made = copy.deepcopy(chain.bundles[-1])
+    chains.cosigned(made["policies"]["links"][0])
+    with pytest.raises(VerificationError) as caught:
+        links_in(dump(made), last, of)
+    assert caught.value.code == "policy-later"
+
+
+def test_after_succession_nothing_is_called_final_without_its_quorum(tmp_path: Path) -> None:
+    chain = chains.build(tmp_path / "old")
+    last = parse_policy(chains.trust(chains.C, "operator/2").encode())
+    of = stored(chain.city, tmp_path / "store", last)
+    links = links_in(dump(chain.bundles[-1]), last, of)
+    city = succeeded(chain.city, of, tmp_path / "new", decision(chain.city, "operator/2"))
+    bring_links(city.store, links)
+    city.store.publish_cosigned()
+    assert not (city.folder / "checkpoint.final").exists()
+
+
 # --- a ledger with one of everything, on both databases: last, since the server stays ---
 
 

@@ -78,12 +78,12 @@ def changed(chain: Chain, change: Callable[[list[Any]], object], of: str = "link
     return made
 
 
-def cosigned(of: Json, *names: str, signer: str | None = None) -> None:
+def cosigned(of: Json, *names: str, signer: str | None = None, origin: str = ORIGIN) -> None:
     """Replace the cosignatures under a link or a file, and perhaps the log's line."""
     note = parse_note(of["checkpoint"].encode())
     log = note.signatures[0]
     if signer is not None:
-        log = sign_note(note.text, ORIGIN, key(signer))
+        log = sign_note(note.text, origin, key(signer))
     lines = [cosign(note.text, f"{name}.example", key(name), NOON) for name in names]
     of["checkpoint"] = format_note(replace(note, signatures=(log, *lines))).decode()
 
@@ -101,8 +101,11 @@ FORGED: dict[str, tuple[Callable[[list[Any]], object], str]] = {
     "the second link is left out": (lambda links: links.pop(1), NOT_KNOWN),
     "the last link is left out": (lambda links: links.pop(), NOT_KNOWN),
     "all are left out": (lambda links: links.clear(), NOT_KNOWN),
-    "two are swapped": (lambda links: links.reverse(), NOT_KNOWN),
-    "the last two are swapped": (lambda links: links.append(links.pop(1)), NOT_KNOWN),
+    "two are swapped": (lambda links: links.reverse(), "policies: link-order"),
+    "the last two are swapped": (
+        lambda links: links.append(links.pop(1)),
+        "policies: link-order",
+    ),
     "the first is final under nothing": (lambda links: cosigned(links[0]), NOT_KNOWN),
     "the first is final under the next policy": (
         lambda links: cosigned(links[0], *B),

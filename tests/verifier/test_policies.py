@@ -1,7 +1,7 @@
 """The chain of policies: who holds an earlier one can follow, and no forged chain is followed."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -186,6 +186,24 @@ def test_a_forged_chain_is_not_followed(chain: Chain, name: str) -> None:
 def test_no_policy_that_was_in_force_can_be_hidden(chain: Chain, name: str) -> None:
     change, expected = HIDDEN[name]
     assert verdict(changed(chain, change, "governed"), chain.policies[0]) == expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda shown: shown["links"][0]["policy"].update(more=1),
+        lambda shown: shown["links"][0]["policy"].update(path=["x"]),
+        lambda shown: shown["links"][0]["operator"].update(key_held={}),
+        lambda shown: shown["links"][0]["seal"].update(path=["zz"]),
+        lambda shown: shown["governed"][0].update(more=1),
+    ],
+)
+def test_links_that_are_passed_over_have_their_one_form(
+    chain: Chain, change: Callable[[Json], object]
+) -> None:
+    made = copy.deepcopy(chain.bundles[-1])
+    change(made["policies"])
+    assert verdict(made, trust(C, "operator/2")).startswith("form: ")
 
 
 def test_the_last_policy_cannot_be_hidden_from_who_holds_the_one_before(chain: Chain) -> None:
