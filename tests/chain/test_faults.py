@@ -230,14 +230,20 @@ RAISE = {"action": "threshold", "governors": 1, "instead_of": 1}
 
 
 @pytest.mark.parametrize(
-    "late", [False, pytest.param(True, marks=pytest.mark.long)], ids=["not-done", "done"]
+    ("late", "every"),
+    [
+        (False, 3),
+        pytest.param(False, 1, marks=pytest.mark.long),
+        pytest.param(True, 1, marks=pytest.mark.long),
+    ],
+    ids=["not-done", "not-done-all", "done"],
 )
 def test_a_close_that_fails_makes_its_lots_once(
-    late: bool, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+    late: bool, every: int, tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(register, "PAGE_ITEMS_MAX", 2)
     close = closing(tmp_path / "first")
-    stride = STRIDES[database]
+    stride = STRIDES[database] * every
 
     def opened_copy(name: str, faults: Faults) -> City:
         copy_ledger(tmp_path / "first", tmp_path / name)

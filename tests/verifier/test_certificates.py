@@ -498,8 +498,8 @@ class Evading(Writing):
 class Claiming(Writing):
     """A writer that passes a small reduction's place in the log off as the huge one's."""
 
-    def _places(self, leaves: Any) -> list[Place]:
-        return super()._places([leaf for leaf in leaves if leaf != HUGE[0]])
+    def _places(self, leaves: Any, lots: Any) -> list[Place]:
+        return super()._places([leaf for leaf in leaves if leaf != HUGE[0]], lots)
 
 
 def test_one_huge_reduction_hidden_among_small_ones_is_drawn(tmp_path: Path) -> None:
@@ -556,7 +556,7 @@ def doubled(folder: Path) -> IssuedCity:
 class Pretending(Writing):
     """A writer that shows refused reductions, which are in the log, with the spans they met."""
 
-    def _places(self, leaves: Any) -> list[Place]:
+    def _places(self, leaves: Any, lots: Any) -> list[Place]:
         places = []
         for logged in self._snapshot.logged(["submission"]):
             root = bytes.fromhex(logged.statement.body["root"])
